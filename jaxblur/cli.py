@@ -1,0 +1,302 @@
+"""The `jaxblur` command: photos in; blur maps, previews and one table out.
+
+JAX is imported only once there is a photo to work on, so that help and mistyped commands answer at once.
+"""
+
+import csv
+import dataclasses
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import rich.console
+import rich.progress
+import tyro
+
+import jaxblur
+from jaxblur import config, files, preview
+
+IN_FOCUS_RADIUS = 1.0
+"""A pixel counts as in focus up to this blur radius, in px."""
+
+_PERCENTILES = (5, 25, 50, 75, 95)
+_ARRAYS = ("radius", "confidence", "edges", "depth_edges", "sparse_radius")
+
+_DESCRIPTION = """How much is every pixel of a photo out of focus, in pixels?
+
+Examples:
+  jaxblur estimate photo.jpg --output results
+  jaxblur estimate holiday/ cat.png --output results --overlay
+  jaxblur estimate photo.jpg --output results --weights my_weights.safetensors
+  jaxblur import-weights published_model/ published.safetensors
+  jaxblur estimate --help
+  jaxblur --version"""
+
+_SHORT = "Estimate how much every pixel of each photo is out of focus."
+_LONG = f"""{_SHORT}
+
+The answer, blur radius:
+  the radius, in pixels of the photo, of the disk into which the lens spread
+  each point: 0.5 is sharp, 6 the most that can be told.
+
+Written to the output folder for a photo NAME.jpg:
+  NAME_preview.png  the photo beside its blur map in colour, to look at
+  NAME_radius.tiff  the blur map, float32, px
+  NAME.npz          NumPy arrays radius, confidence, edges, depth_edges,
+                    sparse_radius
+
+Written for all photos together, summary.csv:
+  size, percentiles of the radius, share in focus (radius at most {IN_FOCUS_RADIUS:g} px),
+  both over the pixels with any confidence; edge counts, mean confidence,
+  seconds, and what was wrong with a photo that failed.
+
+Examples:
+  jaxblur estimate photo.jpg --output results
+  jaxblur estimate holiday/ cat.png --output results --overlay
+
+Exit status:
+  0 if all went well; 2 if any photo failed (the others are still done);
+  130 after Ctrl-C (what was done is kept)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Options of `jaxblur estimate`."""
+
+    photos: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="PHOTO_OR_FOLDER...", help_behavior_hint="(required)"),
+    ]
+    """Photos (JPEG, PNG, TIFF, WebP, BMP) and folders of photos; subfolders are not searched."""
+    output: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    """Where the results go; made if it does not exist."""
+    weights: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: those shipped)")
+    ] = None
+    """Network weights: a .safetensors file, or the model folder of the published release."""
+    edges: Annotated[Path | None, tyro.conf.arg(metavar="PNG", help_behavior_hint="(default: detected)")] = (
+        None
+    )
+    """Your own edge map, for one photo of the same size: 0 off edges, one other value on them."""
+    preset: Literal["default", "published"] = "default"
+    """Settings: this project's own, or exactly those of the published system."""
+    overlay: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
+    """Also write NAME_overlay.png: the edges on the photo, coloured by blur; depth edges in red."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportWeights:
+    """Turn weights, such as your copy of the published release's model folder, into one .safetensors file."""
+
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SRC")]
+    """Model folder of the published release (with blur/ and edge/), or a .safetensors file."""
+    target: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DST")]
+    """The .safetensors file to write."""
+
+
+@dataclasses.dataclass(kw_only=True)
+class Row:
+    """One line of summary.csv: radii in px, over pixels with any confidence; empty where nothing is known."""
+
+    photo: str
+    name: str = ""
+    width: int | None = None
+    height: int | None = None
+    radius_p05: float | None = None
+    radius_p25: float | None = None
+    radius_p50: float | None = None
+    radius_p75: float | None = None
+    radius_p95: float | None = None
+    share_in_focus: float | None = None
+    edge_count: int | None = None
+    depth_edge_count: int | None = None
+    mean_confidence: float | None = None
+    seconds: float | None = None
+    error: str = ""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+      args: the arguments after the program's name; those of the process if None.
+
+    Returns:
+      The exit status: 0, 2 if anything failed, 130 after an interrupt.
+
+    Raises:
+      SystemExit: after --help (0) and on wrong usage (2).
+    """
+    args = sys.argv[1:] if args is None else list(args)
+    if args == ["--version"]:
+        print(f"jaxblur {jaxblur.__version__}")
+        return 0
+    long = args[:1] == ["estimate"]  # the list of commands has no room for more than a line on each
+    commands = (
+        Annotated[Estimate, tyro.conf.subcommand("estimate", description=_LONG if long else _SHORT)]
+        | Annotated[ImportWeights, tyro.conf.subcommand("import-weights")]
+    )
+    command = tyro.cli(
+        commands, args=args, prog="jaxblur", description=_DESCRIPTION, config=(tyro.conf.FlagCreatePairsOff,)
+    )
+    console = rich.console.Console(stderr=True, highlight=False, markup=False)
+    try:
+        return _estimate(command, console) if isinstance(command, Estimate) else _import_weights(command)
+    except KeyboardInterrupt:
+        _complain(console, "interrupted")
+        return 130
+    except (OSError, ValueError, TypeError) as error:
+        _complain(console, _reason(error))
+        return 2
+
+
+def _import_weights(command: ImportWeights) -> int:
+    if command.target.suffix != ".safetensors":
+        raise ValueError(f"{command.target}: the file to write must end in .safetensors")
+    jaxblur.save_weights(command.target, jaxblur.load_weights(command.source))
+    print(f"wrote {command.target}")
+    return 0
+
+
+def _estimate(command: Estimate, console: rich.console.Console) -> int:
+    """Process all photos; raise what is wrong with the whole run, report what is wrong with one photo."""
+    photos, rows = _list_photos(command.photos)
+    for row in rows:
+        _complain(console, row.error)
+    _check_command(command, photos)
+    if not photos:
+        return 2
+    weights = jaxblur.load_weights(command.weights)
+    names = files.unique_names(photos)
+    progress = rich.progress.track(
+        zip(photos, names, strict=True),
+        description="photos",
+        total=len(photos),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    try:
+        for photo, name in progress:
+            rows.append(_process(photo, name, weights, command))
+            if rows[-1].error:
+                _complain(console, rows[-1].error)
+    finally:  # an interrupt keeps what is done
+        _write_summary(command.output / "summary.csv", rows)
+    done = sum(not row.error for row in rows)
+    print(f"{done} of {len(rows)} done, results in {command.output}")
+    return 0 if done == len(rows) else 2
+
+
+def _list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Row]]:
+    """The photos to process, each once, with folders opened; and a failed row for whatever is not there."""
+    photos, failed = dict[Path, Path](), []
+    for path in given:
+        try:
+            if not path.exists():
+                raise ValueError(f"{path}: there is no such file or folder")
+            for photo in files.find_photos(path) if path.is_dir() else [path]:
+                photos.setdefault(photo.resolve(), photo)
+        except (OSError, ValueError) as error:
+            failed.append(Row(photo=str(path), error=_reason(error)))
+    return list(photos.values()), failed
+
+
+def _check_command(command: Estimate, photos: Sequence[Path]) -> None:
+    """Raise unless the command makes sense and its output folder, made here, can be written."""
+    if not command.photos:
+        raise ValueError("name at least one photo or folder of photos; see jaxblur estimate --help")
+    if command.edges is not None and len(photos) > 1:
+        raise ValueError(
+            f"--edges {command.edges}: an edge map belongs to one photo, but {len(photos)} were given"
+        )
+    if command.output.resolve() in [path.resolve() for path in command.photos]:
+        raise ValueError(
+            f"--output {command.output}: is also an input; results there would be read as photos next time"
+        )
+    try:
+        command.output.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=command.output).close()
+    except OSError as error:
+        raise OSError(
+            f"--output {command.output}: cannot write there ({error.strerror}); name another folder"
+        ) from error
+
+
+def _process(photo: Path, name: str, weights: Any, command: Estimate) -> Row:
+    """Estimate one photo and write its results; the row says how it went."""
+    start = time.perf_counter()
+    row = Row(photo=str(photo), name=name)
+    try:
+        image = files.read_image(photo)
+        row.height, row.width = image.shape[:2]
+        edges = None if command.edges is None else files.read_edges(command.edges, image.shape[:2])
+        estimate = jaxblur.estimate(image, weights, edges=edges, config=config.PRESETS[command.preset])
+        arrays = {field: np.asarray(getattr(estimate, field)) for field in _ARRAYS}
+        _write_results(command.output / name, image, arrays, overlay=command.overlay, title=photo.name)
+        _summarise(row, arrays)
+        row.seconds = round(time.perf_counter() - start, 2)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+        MemoryError,
+    ) as error:  # RuntimeError: JAX is out of memory
+        reason = _reason(error)
+        row.error = reason if reason.startswith(f"{photo}: ") else f"{photo}: {reason}"
+    return row
+
+
+def _write_results(
+    base: Path, image: np.ndarray, arrays: dict[str, np.ndarray], *, overlay: bool, title: str
+) -> None:
+    def beside(ending: str) -> Path:
+        return base.with_name(base.name + ending)
+
+    files.write_arrays(beside(".npz"), **arrays)
+    files.write_image(beside("_radius.tiff"), arrays["radius"])
+    files.write_image(
+        beside("_preview.png"),
+        preview.draw_preview(image, arrays["radius"], arrays["confidence"], title=title),
+    )
+    if overlay:
+        drawn = (arrays["edges"], arrays["depth_edges"], arrays["sparse_radius"])
+        files.write_image(beside("_overlay.png"), preview.draw_overlay(image, *drawn, title=title))
+
+
+def _summarise(row: Row, arrays: dict[str, np.ndarray]) -> None:
+    """Fill in the figures of a photo that went well."""
+    supported = arrays["radius"][arrays["confidence"] > 0]
+    if supported.size:
+        for percent, value in zip(_PERCENTILES, np.percentile(supported, _PERCENTILES), strict=True):
+            setattr(row, f"radius_p{percent:02d}", round(float(value), 4))
+        row.share_in_focus = round(float((supported <= IN_FOCUS_RADIUS).mean()), 4)
+    row.edge_count = int(arrays["edges"].sum())
+    row.depth_edge_count = int(arrays["depth_edges"].sum())
+    row.mean_confidence = round(float(arrays["confidence"].mean(dtype=np.float64)), 4)
+
+
+def _write_summary(path: Path, rows: Sequence[Row]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(row) for row in rows)
+    with files.atomic_file(path) as file:
+        file.write(text.getvalue().encode(errors="surrogateescape"))  # file names need not be UTF-8
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, on one line."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _complain(console: rich.console.Console, reason: str) -> None:
+    console.print(f"jaxblur: {reason}", soft_wrap=True)

@@ -1,0 +1,222 @@
+"""Edge-aware smoothing by the recursive form of the domain transform.
+
+Gastal and Oliveira, "Domain Transform for Edge-Aware Image and Video Processing", SIGGRAPH 2011, section 4 (recursive
+filtering). Neighbouring pixels are coupled by a weight a^d, a = exp(-sqrt(2) / sigma), where the distance d grows with
+the step of a guide image between them. `cv2.ximgproc.dtFilter(mode=DTF_RF)` computes the same filter without a barrier.
+"""
+
+import math
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxblur._checks import check_float, check_not_empty, check_positive, check_rank, check_same_size, is_concrete
+
+Method = Literal["auto", "scan", "associative"]
+Scalar = float | Float[Array, ""]
+Size = tuple[int | Int[Array, ""], int | Int[Array, ""]]
+
+METHODS = ("auto", "scan", "associative")
+
+
+def inside_mask(shape: tuple[int, int], size: Size | None) -> Bool[Array, "h w"]:
+    """Pixels of a padded array that belong to the photo in its top-left corner.
+
+    Args:
+      shape: height and width of the padded array.
+      size: true height and width of the photo, may be traced; None means that nothing is padded.
+    """
+    height, width = shape if size is None else size
+    rows, columns = lax.broadcasted_iota(jnp.int32, shape, 0), lax.broadcasted_iota(jnp.int32, shape, 1)
+    return (rows < jnp.asarray(height, jnp.int32)) & (columns < jnp.asarray(width, jnp.int32))
+
+
+def check_size(size: Size | None, shape: tuple[int, int]) -> None:
+    """Raise ValueError unless `size` is a (height, width) that fits into an array of `shape`; traced sizes pass."""
+    if size is None:
+        return
+    if len(size) != 2:
+        raise ValueError(f"size must be (height, width), got {size}")
+    for name, value, limit in zip(("height", "width"), size, shape, strict=True):
+        if is_concrete(value) and not 1 <= int(value) <= limit:
+            raise ValueError(f"size: the {name} must be in 1..{limit}, got {int(value)}")
+
+
+def domain_distances(
+    guide: Float[Array, "h w g"],
+    *,
+    sigma_s: Scalar,
+    sigma_r: Scalar,
+    barrier: Float[Array, "h w"] | None = None,
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """Distance of every pixel to its left and to its upper neighbour in the transformed domain.
+
+    d = 1 + sigma_s / sigma_r * sum over channels |dI| + barrier (Gastal and Oliveira, equation 11), the derivative of
+    the first column or row being 0.
+
+    Args:
+      guide: image whose steps stop the smoothing.
+      sigma_s: spatial extent, px.
+      sigma_r: range extent, in units of `guide`.
+      barrier: distance to add at a pixel along both axes, >= 0.
+
+    Returns:
+      Horizontal and vertical distances, both (H, W), in px.
+    """
+    ratio = jnp.asarray(sigma_s, guide.dtype) / jnp.asarray(sigma_r, guide.dtype)
+
+    def distances(axis: int) -> Array:
+        step = jnp.sum(jnp.abs(jnp.diff(guide, axis=axis)), axis=-1)
+        start = ((1, 0), (0, 0)) if axis == 0 else ((0, 0), (1, 0))
+        distance = 1 + ratio * jnp.pad(step, start)
+        return distance if barrier is None else distance + barrier
+
+    return distances(1), distances(0)
+
+
+def filter_by_distances(
+    signal: Float[Array, "h w c"],
+    distances: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    *,
+    sigma_s: Scalar,
+    num_iterations: int,
+    method: Method = "auto",
+    size: Size | None = None,
+) -> Float[Array, "h w c"]:
+    """Smooth every channel of `signal` with given distances between neighbours, from `domain_distances`.
+
+    Forward then backward along rows, then along columns, `num_iterations` times with halving extents
+    sigma_k = sigma_s sqrt(3) 2^(N-k) / sqrt(4^N - 1) (Gastal and Oliveira, equations 14 and 21). Arguments as in
+    `recursive_filter`; `signal` and `distances` share one dtype.
+    """
+    # sigma_k halves from one iteration to the next, so every weight is the square of the one before.
+    sigma_first = jnp.asarray(sigma_s, signal.dtype) * (math.sqrt(3 / (4**num_iterations - 1)) * 2 ** (num_iterations - 1))
+    log_feedback = -math.sqrt(2) / sigma_first
+    inside = inside_mask(signal.shape[:2], size)
+    # Weight 0 at and beyond the border of the true photo: what is padded neither gives nor takes.
+    horizontal, vertical = (jnp.where(inside, jnp.exp(log_feedback * d), 0) for d in distances)
+    if method == "auto":
+        method = "scan" if jax.default_backend() == "cpu" else "associative"
+    recurse = _recurse_scan if method == "scan" else _recurse_associative
+
+    def iteration(_, state):
+        signal, horizontal, vertical = state
+        signal = recurse(signal, horizontal).transpose(2, 1, 0)
+        signal = recurse(signal, vertical).transpose(2, 1, 0)
+        return signal, horizontal**2, vertical**2
+
+    # The running axis leads, the other is contiguous; the channels between them share the weights.
+    state = (jnp.where(inside[..., None], signal, 0).transpose(1, 2, 0), horizontal.T, vertical)
+    return lax.fori_loop(0, num_iterations, iteration, state)[0].transpose(2, 0, 1)
+
+
+def _recurse_scan(signal: Float[Array, "n c m"], weight: Float[Array, "n m"]) -> Float[Array, "n c m"]:
+    """Forward then backward recursion along the leading axis; `weight[i]` couples i with i - 1."""
+
+    def forward(last, item):
+        value, weight = item
+        result = value + weight[None] * (last - value)
+        return result, result
+
+    def backward(state, item):
+        last, weight_to_last = state
+        value, weight = item
+        result = value + weight_to_last[None] * (last - value)
+        return (result, weight), result
+
+    _, signal = lax.scan(forward, signal[0], (signal, weight))
+    start = (jnp.zeros_like(signal[0]), jnp.zeros_like(weight[0]))
+    return lax.scan(backward, start, (signal, weight), reverse=True)[1]
+
+
+def _recurse_associative(signal: Float[Array, "n c m"], weight: Float[Array, "n m"]) -> Float[Array, "n c m"]:
+    """The same recursion as a parallel scan: each step is the affine map y -> w y + (1 - w) x, and these compose."""
+
+    def compose(first, second):
+        return first[0] * second[0], second[0] * first[1] + second[1]
+
+    def recurse(weight, signal, reverse):
+        return lax.associative_scan(compose, (weight, (1 - weight) * signal), reverse=reverse)[1]
+
+    weight = weight[:, None]
+    none = jnp.zeros_like(weight[:1])
+    signal = recurse(jnp.concatenate([none, weight[1:]]), signal, False)
+    return recurse(jnp.concatenate([weight[1:], none]), signal, True)
+
+
+@jax.jit(static_argnames=("num_iterations", "method"))
+def _recursive_filter(signal, guide, sigma_s, sigma_r, barrier, size, *, num_iterations, method):
+    inside = inside_mask(signal.shape[:2], size)
+    guide = jnp.where(inside[..., None], guide.astype(signal.dtype), 0)
+    if barrier is not None:
+        barrier = jnp.where(inside, barrier.astype(signal.dtype), 0)
+    distances = domain_distances(guide, sigma_s=sigma_s, sigma_r=sigma_r, barrier=barrier)
+    return filter_by_distances(
+        signal, distances, sigma_s=sigma_s, num_iterations=num_iterations, method=method, size=size
+    )
+
+
+def recursive_filter(
+    signal: Float[Array, "h w c"] | Float[Array, "h w"],
+    guide: Float[Array, "h w g"],
+    *,
+    sigma_s: Scalar,
+    sigma_r: Scalar,
+    num_iterations: int = 3,
+    method: Method = "auto",
+    barrier: Float[Array, "h w"] | None = None,
+    size: Size | None = None,
+) -> Float[Array, "h w c"] | Float[Array, "h w"]:
+    """Edge-aware smoothing of `signal` that stops at the edges of `guide`.
+
+    Every output value is a weighted mean of its channel, and linear in it. Differentiable in `signal`, `guide`,
+    `barrier` and both extents.
+
+    Args:
+      signal: values to smooth, (H, W, C) or (H, W), any finite range, any number of channels.
+      guide: image of the same height and width; its scale is that of `sigma_r`.
+      sigma_s: spatial extent, px, > 0; may be traced.
+      sigma_r: range extent, in units of `guide`, > 0; may be traced.
+      num_iterations: passes over rows and columns; more leave fewer stripes behind strong edges.
+      method: "scan" runs pixel after pixel (least memory, best on CPU), "associative" in parallel over all pixels;
+        "auto" takes the scan on CPU. Both give the same numbers up to rounding.
+      barrier: distance (px) added at a pixel along both axes, >= 0, e.g. a penalty on depth edges.
+      size: true height and width of a photo in the top-left corner of padded arrays, may be traced. The result inside is
+        that of the photo alone, whatever the padding holds; outside it is 0.
+
+    Returns:
+      Array of the shape and dtype of `signal`.
+
+    Raises:
+      TypeError: an array does not hold floating-point numbers.
+      ValueError: shapes do not fit, or an extent, the number of iterations or the method is out of range.
+
+    References:
+      E. S. L. Gastal and M. M. Oliveira, Domain Transform for Edge-Aware Image and Video Processing, SIGGRAPH 2011.
+    """
+    check_rank("signal", signal, (2, 3), "(H, W, C) or (H, W)")
+    check_rank("guide", guide, (3,), "(H, W, C)")
+    check_not_empty("signal", signal)
+    check_not_empty("guide", guide)
+    check_float("signal", signal)
+    check_float("guide", guide)
+    check_same_size("guide", guide, "signal", signal)
+    if barrier is not None:
+        check_rank("barrier", barrier, (2,), "(H, W)")
+        check_float("barrier", barrier)
+        check_same_size("barrier", barrier, "signal", signal)
+    check_positive("sigma_s", sigma_s)
+    check_positive("sigma_r", sigma_r)
+    check_size(size, signal.shape[:2])
+    if num_iterations < 1:
+        raise ValueError(f"num_iterations must be at least 1, got {num_iterations}")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    planes = signal[..., None] if signal.ndim == 2 else signal
+    result = _recursive_filter(
+        planes, guide, sigma_s, sigma_r, barrier, size, num_iterations=num_iterations, method=method
+    )
+    return result[..., 0] if signal.ndim == 2 else result

@@ -1,0 +1,67 @@
+"""Photographs as float arrays in [0, 1], whatever type they came in."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxblur._checks import check_not_empty, check_rank, is_concrete
+
+_FULL_SCALE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+_LAYOUT = "(H, W), (H, W, 1) or (H, W, 3)"
+
+
+def to_float(image: Any) -> Float[Array, "h w *c"]:
+    """The same image as floating-point numbers in [0, 1]; the shape stays.
+
+    Args:
+      image: (H, W), (H, W, 1) or (H, W, 3); uint8 or uint16 (divided by 255 or 65535), or float in [0, 1].
+
+    Returns:
+      float32 array; float64 where float64 was passed and x64 is on.
+
+    Raises:
+      TypeError: another dtype.
+      ValueError: another shape, an empty image, values that are not finite or outside [0, 1] (not seen while tracing).
+    """
+    if not isinstance(image, jax.Array):
+        image = np.asarray(image)
+    if image.dtype not in _FULL_SCALE and not jnp.issubdtype(image.dtype, jnp.floating):
+        raise TypeError(f"image must be uint8, uint16 or floating-point, got {image.dtype}")
+    check_rank("image", image, (2, 3), _LAYOUT)
+    check_not_empty("image", image)
+    if image.ndim == 3 and image.shape[2] == 4:
+        raise ValueError(
+            f"image must be grey or RGB, got four channels, shape {image.shape}: "
+            "drop the alpha channel or blend it with a background first"
+        )
+    if image.ndim == 3 and image.shape[2] not in (1, 3):
+        raise ValueError(f"image must have shape {_LAYOUT}, got {image.shape}")
+
+    if image.dtype in _FULL_SCALE:
+        # XLA turns division by a constant it can see into a product with the rounded reciprocal; hidden from it, the
+        # division is correctly rounded, and 8 and 16 bits give the same numbers as NumPy does.
+        full_scale = jax.lax.optimization_barrier(jnp.float32(_FULL_SCALE[np.dtype(image.dtype)]))
+        return jnp.asarray(image).astype(jnp.float32) / full_scale
+    _check_unit_range(image)
+    image = jnp.asarray(image)
+    return image if image.dtype == jnp.float64 else image.astype(jnp.float32)
+
+
+def as_rgb(image: Any) -> Float[Array, "h w 3"]:
+    """`to_float`, and a grey image repeated in three equal channels; same arguments and errors."""
+    image = to_float(image)
+    if image.ndim == 2:
+        image = image[:, :, None]
+    return jnp.broadcast_to(image, (*image.shape[:2], 3))
+
+
+def _check_unit_range(image: Any) -> None:
+    if not is_concrete(image):
+        return
+    with jax.ensure_compile_time_eval():  # a constant image within a traced function can be looked at too
+        low, high = float(jnp.min(image)), float(jnp.max(image))
+    if not (low >= 0.0 and high <= 1.0):  # NaN fails as well
+        raise ValueError(f"image must be finite and within [0, 1], got values from {low} to {high}")

@@ -1,0 +1,362 @@
+"""Photo -> edges -> features -> blur and depth edges -> propagation -> map, as one compiled program per size bucket."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Float32, Int
+
+from jaxblur import parallel
+from jaxblur._checks import check_rank
+from jaxblur.config import DEFAULT, Config
+from jaxblur.dense import PointProbabilities, classify_points, edge_points
+from jaxblur.edges import detect_edges
+from jaxblur.image import as_rgb
+from jaxblur.propagation import propagate
+from jaxblur.weights import Weights
+
+_MAX_TILE = 512  # px; bounds the memory of the feature maps
+_TILE_STEP = 64  # px; tiles of one program are multiples of it
+
+
+class BlurEstimate(NamedTuple):
+    """What `estimate` returns; NumPy arrays of the photo's height and width.
+
+    Attributes:
+      radius: (H, W) float32, disk radius in px of the photo passed in; never NaN.
+      confidence: (H, W) float32 in [0, 1]; 0 where nothing supports the value.
+      edges: (H, W) bool, where the networks were asked.
+      depth_edges: (H, W) bool, edges that E-Net calls occlusion boundaries; no blur is read there.
+      sparse_radius: (H, W) float32, what B-Net reads at the other (pattern) edges, px; NaN elsewhere.
+    """
+
+    radius: Any
+    confidence: Any
+    edges: Any
+    depth_edges: Any
+    sparse_radius: Any
+
+
+class EdgeReading(NamedTuple):
+    """What the networks say at edge points, as planes; 0 elsewhere.
+
+    Attributes:
+      radius: (H, W) px, the reading of the 23 level probabilities.
+      reliability: (H, W) in [0, 1], probability that the level is within one of the most probable.
+      depth: (H, W) in [0, 1], probability of a depth edge.
+    """
+
+    radius: Float[Array, "h w"]
+    reliability: Float[Array, "h w"]
+    depth: Float[Array, "h w"]
+
+
+def estimate(image: Any, weights: Weights, *, edges: Any = None, config: Config = DEFAULT) -> BlurEstimate:
+    """Estimate the defocus blur of every pixel of one photo.
+
+    Args:
+      image: (H, W, 3) RGB or (H, W) grey, sRGB-coded; uint8, uint16, or float in [0, 1].
+      weights: see `load_weights`.
+      edges: (H, W) bool, edge map to use instead of `detect_edges(image)`.
+      config: settings; `jaxblur.PUBLISHED` has the paper's exact ones.
+
+    Returns:
+      NumPy arrays, see `BlurEstimate`. Any photo whose sides fall into the same size bucket reuses the compiled program.
+
+    Raises:
+      TypeError, ValueError: the image or edge map has the wrong type, shape or range.
+
+    References:
+      Karaali, Harte, Jung, Deep Multi-Scale Feature Learning for Defocus Blur Estimation, IEEE TIP 2022.
+    """
+    photo, given = _prepare(image, edges)
+    tiles = size_bucket(photo.shape[0], photo.shape[1])
+    program = _compiled(config, tiles, edges is not None)
+    result = program(weights, *_pad_to_bucket(photo, given, tiles))
+    return _to_host(result, photo.shape[:2])
+
+
+def estimate_batch(
+    images: Sequence[Any], weights: Weights, *, edges: Sequence[Any] | None = None, config: Config = DEFAULT
+) -> list[BlurEstimate]:
+    """`estimate` for many photos, spread over the local devices; sizes may differ.
+
+    Photos of the same size bucket run side by side, one per device.
+
+    Args:
+      images: photos as for `estimate`.
+      weights: see `load_weights`.
+      edges: edge maps of all photos, or None.
+      config: settings.
+
+    Returns:
+      One `BlurEstimate` per photo, in order; equal to those of `estimate`.
+
+    Raises:
+      TypeError, ValueError: as `estimate`; or the number of edge maps differs from that of the photos.
+    """
+    if edges is not None and len(edges) != len(images):
+        raise ValueError(f"edges must be as many as images ({len(images)}), got {len(edges)}")
+    devices = parallel.local_device_count()
+    buckets: dict[tuple[int, int, int, int], list[int]] = {}
+    for index, image in enumerate(images):
+        check_rank("image", image, (2, 3), "(H, W, 3) or (H, W)")
+        height, width = np.shape(image)[:2]
+        buckets.setdefault(size_bucket(height, width), []).append(index)
+
+    results: dict[int, BlurEstimate] = {}
+    replicated = parallel.replicate(weights)
+    for tiles, members in buckets.items():
+        program = _mapped(config, tiles, edges is not None)
+        for start in range(0, len(members), devices):
+            group = members[start : start + devices]
+            prepared = [_prepare(images[i], None if edges is None else edges[i]) for i in group]
+            rows = [_pad_to_bucket(photo, given, tiles) for photo, given in prepared]
+            rows += rows[-1:] * (devices - len(rows))
+            batch = [np.stack(leaves) for leaves in zip(*rows, strict=True)]
+            out = jax.tree.map(np.asarray, program(replicated, *batch))
+            for place, (index, (photo, _)) in enumerate(zip(group, prepared, strict=True)):
+                own = jax.tree.map(lambda leaf, place=place: leaf[place], out)
+                results[index] = _to_host(own, photo.shape[:2])
+    return [results[i] for i in range(len(images))]
+
+
+def classify_edges(
+    image: Any, weights: Weights, edges: Any, *, tile: int = _MAX_TILE
+) -> tuple[Int[np.ndarray, "n 2"], PointProbabilities]:
+    """The networks' probabilities at every edge point of a photo.
+
+    Args:
+      image: as for `estimate`.
+      weights: see `load_weights`.
+      edges: (H, W) bool.
+      tile: largest side of the parts that are computed at once, px; the result does not depend on it.
+
+    Returns:
+      Points (row, col) in scan order, and their probabilities of blur levels and edge classes, NumPy arrays.
+
+    Raises:
+      TypeError, ValueError: as `estimate`.
+    """
+    photo, given = _prepare(image, edges)
+    tiles = size_bucket(photo.shape[0], photo.shape[1], max_tile=tile)
+    padded, size, mask = _pad_to_bucket(photo, given, tiles)
+    grid, out = _edge_probabilities(weights, padded, size, mask, tiles=tiles)
+    taken = np.asarray(grid.valid).reshape(-1)
+    points = np.asarray(grid.points).reshape(-1, 2)[taken]
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    flat = [np.asarray(leaf).reshape(-1, leaf.shape[-1])[taken][order] for leaf in out]
+    return points[order], PointProbabilities(*flat)
+
+
+def size_bucket(height: int, width: int, *, max_tile: int = _MAX_TILE) -> tuple[int, int, int, int]:
+    """Rows and columns of tiles, and tile height and width (px), that hold a photo; what programs are compiled for."""
+
+    def along(length: int) -> tuple[int, int]:
+        count = -(-length // max_tile)
+        step = min(_TILE_STEP, max_tile)
+        return count, -(-length // (count * step)) * step
+
+    (rows, tile_height), (cols, tile_width) = along(height), along(width)
+    return rows, cols, tile_height, tile_width
+
+
+def reflect_pad(
+    image: Float[Array, "h w 3"], size: Int[Array, " 2"], *, margin: int
+) -> Float[Array, "h2 w2 3"]:
+    """`margin` pixels more on each side, mirrored with the edge pixel repeated (OpenCV's BORDER_REFLECT).
+
+    Args:
+      image: photo in the top-left corner.
+      size: its true height and width; what lies beyond is overwritten by its mirror image.
+      margin: px.
+    """
+
+    def mirror(length: int, true: jax.Array) -> jax.Array:
+        place = jnp.mod(jnp.arange(-margin, length + margin, dtype=jnp.int32), 2 * true)
+        return jnp.where(place < true, place, 2 * true - 1 - place)
+
+    return image[mirror(image.shape[0], size[0])][:, mirror(image.shape[1], size[1])]
+
+
+def estimate_padded(
+    weights: Weights,
+    image: Float[Array, "h w 3"],
+    size: Int[Array, " 2"],
+    edges: Bool[Array, "h w"] | None,
+    *,
+    tiles: tuple[int, int, int, int],
+    config: Config = DEFAULT,
+) -> BlurEstimate:
+    """The whole estimate as one pure function of static shapes; what `estimate` compiles and `estimate_batch` maps.
+
+    Differentiable from `image` and `weights` to `radius` and `confidence`, for a fixed edge map.
+
+    Args:
+      weights: see `load_weights`.
+      image: sRGB-coded in [0, 1], in the top-left corner of a bucket.
+      size: true (height, width), int32.
+      edges: edge map of the bucket's size, or None to detect them.
+      tiles: from `size_bucket`.
+      config: settings.
+
+    Returns:
+      Arrays of the bucket's size, valid inside `size`.
+    """
+    if edges is None:
+        edges = detect_edges(image, config=config.edges, size=(size[0], size[1]))
+    else:
+        inside = (jnp.arange(image.shape[0])[:, None] < size[0]) & (jnp.arange(image.shape[1])[None, :] < size[1])
+        edges = edges & inside
+    reading = _read_tiles(weights, image, size, edges, tiles=tiles, config=config)
+    depth_edges = edges & (reading.depth > 0.5)
+    pattern = edges & ~depth_edges
+    weight = pattern.astype(image.dtype)
+    if config.weighting == "confidence":
+        weight = weight * reading.reliability
+    depth = depth_edges.astype(image.dtype) if config.propagation.depth == "hard" else reading.depth
+    radius, confidence = propagate(
+        reading.radius,
+        weight,
+        depth,
+        image,
+        reliability=reading.reliability,
+        config=config.propagation,
+        size=(size[0], size[1]),
+    )
+    sparse = jnp.where(pattern, reading.radius, jnp.nan)
+    return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
+
+
+def read_levels(
+    probabilities: Float[Array, "k levels"], levels: tuple[float, ...], *, readout: str
+) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
+    """Radius (px) by the most probable level or the expectation, and the probability to be within one level of it."""
+    values = jnp.asarray(levels, probabilities.dtype)
+    best = probabilities.argmax(-1)
+    near = jnp.abs(jnp.arange(len(levels)) - best[:, None]) <= 1
+    reliability = jnp.where(near, probabilities, jnp.zeros_like(probabilities)).sum(-1)
+    radius = values[best] if readout == "argmax" else probabilities @ values
+    return radius, jnp.minimum(reliability, 1.0)
+
+
+def _cut_tiles(
+    weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, tiles: tuple[int, int, int, int]
+) -> tuple[jax.Array, jax.Array, jax.Array, int]:
+    """The mirrored photo, edge maps and first pixels of all tiles, and the margin around each."""
+    rows, cols, height, width = tiles
+    margin = weights.network.margin
+    padded = reflect_pad(image, size, margin=margin)
+    masks = edges.reshape(rows, height, cols, width).transpose(0, 2, 1, 3).reshape(-1, height, width)
+    corners = jnp.stack(
+        jnp.meshgrid(jnp.arange(rows) * height, jnp.arange(cols) * width, indexing="ij"), axis=-1
+    ).reshape(-1, 2)
+    return padded, masks, corners.astype(jnp.int32), margin
+
+
+def _tile_image(padded: jax.Array, corner: jax.Array, shape: tuple[int, int], margin: int) -> jax.Array:
+    start = (corner[0], corner[1], jnp.zeros_like(corner[0]))
+    return lax.dynamic_slice(padded, start, (shape[0] + 2 * margin, shape[1] + 2 * margin, 3))
+
+
+def _read_tiles(
+    weights: Weights,
+    image: jax.Array,
+    size: jax.Array,
+    edges: jax.Array,
+    *,
+    tiles: tuple[int, int, int, int],
+    config: Config,
+) -> EdgeReading:
+    """The networks' reading, tile by tile; a tile without edges costs nothing."""
+    rows, cols, height, width = tiles
+    padded, masks, corners, margin = _cut_tiles(weights, image, size, edges, tiles)
+
+    def read(corner: jax.Array, mask: jax.Array) -> EdgeReading:
+        points = edge_points(mask, capacity=height * width)
+        view = _tile_image(padded, corner, (height, width), margin)
+        out = classify_points(weights.variables, weights.network, view, points)
+        radius, reliability = read_levels(out.blur, weights.network.levels, readout=config.readout)
+
+        def plane(values: jax.Array) -> jax.Array:
+            values = jnp.where(points.valid, values, jnp.zeros_like(values))
+            return jnp.zeros((height, width), values.dtype).at[points.points[:, 0], points.points[:, 1]].add(values)
+
+        return EdgeReading(plane(radius), plane(reliability), plane(out.depth[:, 1]))
+
+    def one_tile(inputs: tuple[jax.Array, jax.Array]) -> EdgeReading:
+        corner, mask = inputs
+        empty = jnp.zeros((height, width), image.dtype)
+        return lax.cond(mask.any(), read, lambda corner, mask: EdgeReading(empty, empty, empty), corner, mask)
+
+    def assemble(planes: jax.Array) -> jax.Array:
+        return planes.reshape(rows, cols, height, width).transpose(0, 2, 1, 3).reshape(rows * height, cols * width)
+
+    return jax.tree.map(assemble, lax.map(one_tile, (corners, masks)))
+
+
+@functools.partial(jax.jit, static_argnames="tiles")
+def _edge_probabilities(
+    weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, *, tiles: tuple[int, int, int, int]
+) -> tuple[Any, PointProbabilities]:
+    _, _, height, width = tiles
+    padded, masks, corners, margin = _cut_tiles(weights, image, size, edges, tiles)
+
+    def one_tile(inputs: tuple[jax.Array, jax.Array]) -> Any:
+        corner, mask = inputs
+        points = edge_points(mask, capacity=height * width)
+        view = _tile_image(padded, corner, (height, width), margin)
+        out = classify_points(weights.variables, weights.network, view, points)
+        return points._replace(points=points.points + corner), out
+
+    return lax.map(one_tile, (corners, masks))
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
+    return jax.jit(_program(config, tiles, with_edges))
+
+
+@functools.lru_cache(maxsize=64)
+def _mapped(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
+    return parallel.map_devices(_program(config, tiles, with_edges))
+
+
+def _program(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
+    def program(weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array) -> BlurEstimate:
+        return estimate_padded(weights, image, size, edges if with_edges else None, tiles=tiles, config=config)
+
+    return program
+
+
+def _prepare(image: Any, edges: Any) -> tuple[Float32[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+    """Checked float32 photo and edge map (empty if None) on the host."""
+    photo = np.asarray(as_rgb(image), np.float32)
+    if edges is None:
+        return photo, np.zeros(photo.shape[:2], bool)
+    given = np.asarray(edges)
+    if given.dtype != bool:
+        raise TypeError(f"edges must be bool, got {given.dtype}")
+    if given.shape != photo.shape[:2]:
+        raise ValueError(f"edges must have the photo's height and width {photo.shape[:2]}, got {given.shape}")
+    return photo, given
+
+
+def _pad_to_bucket(
+    photo: np.ndarray, edges: np.ndarray, tiles: tuple[int, int, int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows, cols, tile_height, tile_width = tiles
+    below, right = rows * tile_height - photo.shape[0], cols * tile_width - photo.shape[1]
+    return (
+        np.pad(photo, ((0, below), (0, right), (0, 0))),
+        np.asarray(photo.shape[:2], np.int32),
+        np.pad(edges, ((0, below), (0, right))),
+    )
+
+
+def _to_host(result: BlurEstimate, shape: tuple[int, ...]) -> BlurEstimate:
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[: shape[0], : shape[1]].copy(), result)

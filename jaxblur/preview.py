@@ -1,0 +1,188 @@
+"""Pictures for the eye: the blur map beside its photo, and the edges drawn on the photo.
+
+Colours mean the same radius in every picture (0 to 6 px, the range of the estimator), so that two previews
+can be compared. The colour map is viridis, which is perceptually uniform: equal steps of radius look equal.
+"""
+
+import cv2
+import numpy as np
+
+MAX_RADIUS = 6.0  # px, the end of the colour map
+LOW_CONFIDENCE = 0.1  # below it the map is hatched
+
+_MAX_WIDTH = 1600  # of a whole picture, px
+_MAX_HEIGHT = 1200  # of a panel, px
+_MIN_SIDE = 320  # a photo is enlarged until its longer side has this
+_COLUMN, _ROW = 320, 200  # least room for a panel, so that texts and colour bar fit
+_MARGIN, _GAP, _CAPTION = 24, 16, 36
+_BAR_WIDTH, _BAR_ROOM = 18, 84  # the colour bar, and what it takes with its labels
+
+_PAPER = (250, 250, 250)
+_INK = 45
+_DEPTH_EDGE = np.array((255, 70, 85), np.uint8)  # viridis has no red
+_VIRIDIS = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
+
+
+def colour_map(radius: np.ndarray) -> np.ndarray:
+    """Colours of blur radii: (...) in px to (..., 3) uint8 RGB, clipped to 0 .. `MAX_RADIUS`."""
+    return _VIRIDIS[np.clip(radius * (255 / MAX_RADIUS), 0, 255).round().astype(np.uint8)]
+
+
+def draw_preview(
+    image: np.ndarray, radius: np.ndarray, confidence: np.ndarray, *, title: str = ""
+) -> np.ndarray:
+    """Draw a photo, the colour map of its blur radius and a colour bar in px, side by side.
+
+    Where confidence is below `LOW_CONFIDENCE`, the map is hatched.
+
+    Args:
+      image: the photo, (H, W, 3) or (H, W); uint8, uint16 or float in [0, 1].
+      radius: (H, W) disk radius in px.
+      confidence: (H, W) in [0, 1].
+      title: text above the photo, its name for instance.
+
+    Returns:
+      uint8 RGB picture, at most 1600 px wide; large photos are reduced, tiny ones enlarged.
+    """
+    size = _panel_size(image.shape[:2], (_MAX_WIDTH - 2 * _MARGIN - 2 * _GAP - _BAR_ROOM) // 2)
+    blur = colour_map(_resize(radius, size))
+    uncertain = _resize(confidence, size) < LOW_CONFIDENCE
+    hatch = _stripes(size) & uncertain
+    blur[hatch] = blur[hatch] // 3 + 170  # two thirds white
+    note = f"hatched: confidence below {LOW_CONFIDENCE:g}" if uncertain.any() else ""
+    canvas, (_, right) = _page([_resize(_to_uint8(image), size), blur], [title, "blur radius"])
+    _text(canvas, note, (right, canvas.shape[0] - 14), size=0.8)
+    return canvas
+
+
+def draw_overlay(
+    image: np.ndarray,
+    edges: np.ndarray,
+    depth_edges: np.ndarray,
+    sparse_radius: np.ndarray,
+    *,
+    title: str = "",
+) -> np.ndarray:
+    """Draw edges on the faded photo: pattern edges in the colour of their blur radius, depth edges in red.
+
+    Args:
+      image: the photo, (H, W, 3) or (H, W); uint8, uint16 or float in [0, 1].
+      edges: (H, W) bool, all edges.
+      depth_edges: (H, W) bool, those at a step in depth.
+      sparse_radius: (H, W) disk radius in px at pattern edges, NaN elsewhere.
+      title: text above the photo.
+
+    Returns:
+      uint8 RGB picture, at most 1600 px wide; large photos are reduced, tiny ones enlarged.
+    """
+    size = _panel_size(image.shape[:2], _MAX_WIDTH - 2 * _MARGIN - _GAP - _BAR_ROOM)
+    panel = _resize(_to_uint8(image), size)
+    grey = cv2.cvtColor(panel, cv2.COLOR_RGB2GRAY)
+    panel = cv2.cvtColor(grey // 3 + 110, cv2.COLOR_GRAY2RGB)  # on this, both ends of viridis stand out
+    pattern_edges = edges & ~np.isnan(sparse_radius)
+    _draw_points(panel, pattern_edges, colour_map(sparse_radius[pattern_edges]))
+    _draw_points(panel, depth_edges, _DEPTH_EDGE)
+    canvas, (left,) = _page([panel], [title])
+    baseline = canvas.shape[0] - 14
+    end = _text(canvas, "pattern edges: coloured by blur radius", (left, baseline), size=0.8)
+    canvas[baseline - 6 : baseline - 3, end + 24 : end + 44] = _DEPTH_EDGE
+    _text(canvas, "depth edges", (end + 52, baseline), size=0.8)
+    return canvas
+
+
+def _to_uint8(image: np.ndarray) -> np.ndarray:
+    """A photo of any accepted kind as (H, W, 3) uint8."""
+    if image.dtype == np.uint16:
+        image = (image // 257).astype(np.uint8)
+    elif image.dtype != np.uint8:
+        image = np.clip(image * 255, 0, 255).round().astype(np.uint8)
+    return np.dstack([image] * 3) if image.ndim == 2 else image
+
+
+def _panel_size(size: tuple[int, int], max_width: int) -> tuple[int, int]:
+    """(H, W) at which a photo of `size` is shown."""
+    h, w = size
+    scale = min(max_width / w, _MAX_HEIGHT / h, max(1.0, _MIN_SIDE / max(h, w)))
+    return max(1, round(h * scale)), max(1, round(w * scale))
+
+
+def _resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Reduce by area averaging, or enlarge by repeating pixels."""
+    reduce = size[0] < array.shape[0] or size[1] < array.shape[1]
+    return cv2.resize(array, size[::-1], interpolation=cv2.INTER_AREA if reduce else cv2.INTER_NEAREST)
+
+
+def _stripes(size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool, True on thin diagonal lines."""
+    return np.add.outer(np.arange(size[0]), np.arange(size[1])) % 9 < 2
+
+
+def _draw_points(panel: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> None:
+    """Colour the places of `panel` that show the True pixels of `mask`, which may be larger or smaller."""
+    (h, w), (mask_h, mask_w) = panel.shape[:2], mask.shape
+    if h > mask_h or w > mask_w:
+        filled = np.zeros((mask_h, mask_w, 3), np.uint8)
+        filled[mask] = colours
+        drawn = _resize(mask.astype(np.uint8), (h, w)) > 0
+        panel[drawn] = _resize(filled, (h, w))[drawn]
+    else:
+        rows, cols = np.nonzero(mask)
+        panel[rows * h // mask_h, cols * w // mask_w] = colours
+
+
+def _page(panels: list[np.ndarray], captions: list[str]) -> tuple[np.ndarray, list[int]]:
+    """A page with captioned panels in a row and the colour bar; also the left end of every panel's column."""
+    h, w = panels[0].shape[:2]
+    column, row = max(w, _COLUMN), max(h, _ROW)
+    lefts = [_MARGIN + i * (column + _GAP) for i in range(len(panels))]
+    width = lefts[-1] + column + _GAP + _BAR_ROOM + _MARGIN
+    canvas = np.full((row + 2 * _CAPTION, width, 3), _PAPER, np.uint8)
+    for panel, caption, left in zip(panels, captions, lefts, strict=True):
+        canvas[_CAPTION : _CAPTION + h, left : left + w] = panel
+        _text(canvas, caption, (left, _CAPTION - 11), max_width=column)
+    _colour_bar(canvas, lefts[-1] + column + _GAP, row)
+    return canvas, lefts
+
+
+def _colour_bar(canvas: np.ndarray, left: int, height: int) -> None:
+    """Draw the scale, `height` px tall from the top of the panels, with a tick for every pixel of radius."""
+    radius = np.linspace(MAX_RADIUS, 0, height, dtype=np.float32)[:, None]
+    canvas[_CAPTION : _CAPTION + height, left : left + _BAR_WIDTH] = colour_map(radius)
+    for tick in range(int(MAX_RADIUS) + 1):
+        y = _CAPTION + round((height - 1) * (1 - tick / MAX_RADIUS))
+        canvas[y, left + _BAR_WIDTH : left + _BAR_WIDTH + 5] = _INK
+        _text(
+            canvas,
+            f"{tick} px" if tick == MAX_RADIUS else f"{tick}",
+            (left + _BAR_WIDTH + 10, y + 5),
+            size=0.8,
+        )
+
+
+def _text(
+    canvas: np.ndarray, text: str, at: tuple[int, int], *, size: float = 1.0, max_width: int | None = None
+) -> int:
+    """Write `text` from the left end of its baseline, `at` = (x, y), and return where it ends.
+
+    Drawn four times as large and reduced, which gives crisper letters than OpenCV's own. Beyond `max_width`
+    the text loses its beginning. Only ASCII can be drawn.
+    """
+    text = text.encode("ascii", "replace").decode()
+    font, scale, zoom = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, 4
+
+    def extent(line: str) -> int:
+        return cv2.getTextSize(line, font, scale * zoom, zoom)[0][0] // zoom
+
+    if max_width is not None and extent(text) > max_width:
+        start = next((i for i in range(len(text)) if extent("..." + text[i:]) <= max_width), len(text))
+        text = "..." + text[start:]
+    x, y = at
+    stroke = np.zeros((28 * zoom, (extent(text) + 4) * zoom), np.uint8)
+    cv2.putText(stroke, text, (0, 20 * zoom), font, scale * zoom, 255, zoom, cv2.LINE_AA)
+    alpha = cv2.resize(stroke, None, fx=1 / zoom, fy=1 / zoom, interpolation=cv2.INTER_AREA)[
+        ..., None
+    ] / np.float32(255)
+    target = canvas[y - 20 : y + 8, x : x + alpha.shape[1]]
+    alpha = alpha[: target.shape[0], : target.shape[1]]
+    target[:] = (target * (1 - alpha) + _INK * alpha).round().astype(np.uint8)
+    return x + extent(text)

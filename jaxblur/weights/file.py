@@ -1,0 +1,161 @@
+"""Weights as safetensors files: arrays of all layers, and in the header everything one has to know about them."""
+
+import dataclasses
+import json
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from jaxblur.nets import DefocusNet, NetworkConfig, config_from_dict
+from jaxblur.weights.published import read_published
+
+FORMAT = "jaxblur-weights-1"
+SHIPPED = "jaxblur.safetensors"
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Parameters of B-Net and E-Net with their architecture. A pytree whose leaves are the arrays.
+
+    Attributes:
+      variables: Flax variables of `jaxblur.nets.DefocusNet`, float32.
+      network: the architecture, with crop offsets, input scaling and blur levels (disk radius, px).
+      metadata: strings on origin, licence, training; free keys.
+    """
+
+    variables: Any
+    network: NetworkConfig
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+jax.tree_util.register_pytree_node(
+    Weights,
+    lambda w: ((w.variables,), (w.network, tuple(sorted(w.metadata.items())))),
+    lambda aux, children: Weights(children[0], aux[0], dict(aux[1])),
+)
+
+
+def expected_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Name ("params/f1/...") and shape of every array that an architecture needs."""
+    patch = jax.ShapeDtypeStruct((1, network.patch_size, network.patch_size, 3), jnp.float32)
+    net = DefocusNet(network)
+    tree = jax.eval_shape(lambda key, x: net.init(key, x, method=DefocusNet.classify_patches), jax.random.key(0), patch)
+    return {name: leaf.shape for name, leaf in flax.traverse_util.flatten_dict(tree, sep="/").items()}
+
+
+def from_arrays(
+    arrays: dict[str, np.ndarray], network: NetworkConfig, metadata: dict[str, str], *, where: str
+) -> Weights:
+    """Build `Weights` from named arrays, checking that each one is there, finite and of the right shape.
+
+    Raises:
+      ValueError: an array is missing, unknown, of the wrong shape, or not finite; the message begins with `where`.
+    """
+    shapes = expected_shapes(network)
+    if missing := sorted(set(shapes) - set(arrays)):
+        raise ValueError(f"{where}: lacks {len(missing)} arrays, the first {missing[0]}")
+    if unknown := sorted(set(arrays) - set(shapes)):
+        raise ValueError(f"{where}: has {len(unknown)} arrays that the architecture does not know, the first {unknown[0]}")
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{where}: array {name} must have shape {shape}, got {arrays[name].shape}")
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{where}: array {name} holds values that are not finite")
+    flat = {name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}
+    return Weights(flax.traverse_util.unflatten_dict(flat, sep="/"), network, metadata)
+
+
+def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
+    """Load weights.
+
+    Args:
+      path: None for the ones that ship with the package, a `.safetensors` file, or the model folder of the published
+        release (`blur/0.mat` ... `edge/25.mat`).
+
+    Raises:
+      FileNotFoundError: nothing lies there.
+      ValueError: not a file of this kind, or damaged; one line says what is wrong.
+    """
+    if path is None:
+        shipped = resources.files("jaxblur.weights") / SHIPPED
+        if not shipped.is_file():
+            raise FileNotFoundError(
+                "no weights ship with this version: point --weights (or load_weights) at a .safetensors file or at the "
+                "model folder of the published release"
+            )
+        with resources.as_file(shipped) as file:
+            return _read_file(file)
+    path = Path(path)
+    if path.is_dir():
+        network = published_network()
+        arrays = read_published(path)
+        return from_arrays(arrays, network, dict(PUBLISHED_METADATA), where=f"weights folder {path}")
+    if not path.exists():
+        raise FileNotFoundError(f"weights {path}: no such file or folder")
+    return _read_file(path)
+
+
+def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
+    """Write weights to a `.safetensors` file, whole or not at all.
+
+    Raises:
+      OSError: the folder cannot be written.
+    """
+    path = Path(path)
+    flat = flax.traverse_util.flatten_dict(weights.variables, sep="/")
+    arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in flat.items()}
+    header = {
+        **weights.metadata,
+        "format": FORMAT,
+        "network": json.dumps(dataclasses.asdict(weights.network)),
+        "unit": "disk radius in pixels of the input image",
+    }
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(arrays, temporary, metadata=header)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def published_network() -> NetworkConfig:
+    """The paper's architecture with the crop offsets of the published weights, one pixel off centre."""
+    network = NetworkConfig()
+    wide, *smaller = network.columns
+    return dataclasses.replace(network, columns=(wide, *(dataclasses.replace(c, shift=1) for c in smaller)))
+
+
+PUBLISHED_METADATA = {
+    "name": "published release of Karaali, Harte, Jung, IEEE TIP 2022",
+    "licence": "GPL-3.0",
+    "light": "gamma-coded values",
+}
+
+
+def _read_file(path: Path) -> Weights:
+    where = f"weights {path}"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{where}: not a readable safetensors file ({error})") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{where}: not a jaxblur weights file (format {header.get('format')!r}, expected {FORMAT!r})")
+    try:
+        network = config_from_dict(json.loads(header.pop("network")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{where}: damaged architecture in the header ({error})") from error
+    return from_arrays(arrays, network, header, where=where)

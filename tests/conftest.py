@@ -1,0 +1,35 @@
+"""Strict numerics for every test: no silent promotion or broadcast, eight CPU devices, real float32 products."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_default_matmul_precision", "highest")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Folder of reference data that is not part of the repository; the test is skipped where it is absent."""
+    if not (SHARED / "design.md").exists():
+        pytest.skip(f"needs the reference data folder {SHARED.name}/ beside the repository")
+    return SHARED
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20221122)
+
+
+@pytest.fixture
+def key() -> jax.Array:
+    return jax.random.key(20221122)

@@ -1,0 +1,1 @@
+"""Training of B-Net and E-Net: data, synthesis on the device, loop, export."""

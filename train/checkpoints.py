@@ -1,0 +1,321 @@
+"""Training state on disk: written in the background, whole or not at all, and checked when it is read."""
+
+import json
+import logging
+import math
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, NoReturn
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import preservation_policy
+
+_log = logging.getLogger(__name__)
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be written or read; the message says which and why."""
+
+
+class ConfigChangedError(ValueError):
+    """The run to go on with was started with other settings; the message names them."""
+
+
+class Checkpoint(NamedTuple):
+    """What is saved: everything that decides how a run goes on.
+
+    `step` is the number of finished steps, the data position as well; `state` a pytree of NumPy arrays; `key`
+    the run's PRNG key; `config` its settings and `progress` its running totals, both plain JSON.
+    """
+
+    step: int
+    state: Any
+    key: jax.Array
+    config: dict[str, Any]
+    progress: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run in one folder: the last few, and the best by a validation metric."""
+
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        keep_last: int = 3,
+        best_metric: str = "loss",
+        best_mode: Literal["min", "max"] = "min",
+    ) -> None:
+        """Open a folder of checkpoints.
+
+        Args:
+          directory: folder, made if needed.
+          keep_last: newest checkpoints to keep; at least 2, so that there is one to fall back on.
+          best_metric: name among the metrics given to `save`; the best checkpoint by it is kept besides.
+          best_mode: whether the least or the greatest value is best.
+
+        Raises:
+          ValueError: `keep_last` below 2.
+          CheckpointError: the folder cannot be made.
+        """
+        if keep_last < 2:
+            raise ValueError(f"keep_last must be at least 2, got {keep_last}")
+        self.directory = Path(directory).absolute()
+
+        worst = math.inf if best_mode == "min" else -math.inf
+
+        def quality(metrics: Any) -> float:
+            value = metrics.get(best_metric, worst)
+            return value if math.isfinite(value) else worst
+
+        options = ocp.CheckpointManagerOptions(
+            best_fn=quality,
+            best_mode=best_mode,
+            preservation_policy=preservation_policy.AnyPreservationPolicy(
+                [
+                    preservation_policy.LatestN(keep_last),
+                    preservation_policy.BestN(
+                        get_metric_fn=quality,
+                        reverse=best_mode == "min",
+                        n=1,
+                        keep_checkpoints_without_metrics=False,
+                    ),
+                ]
+            ),
+            cleanup_tmp_directories=True,
+        )
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            _drop_damaged_metrics(self.directory)
+            self._manager = ocp.CheckpointManager(self.directory, options=options)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot use {self.directory} for checkpoints: {_first_line(error)}"
+            ) from error
+        self._best_metric = best_metric
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps of the checkpoints in the folder, ascending."""
+        return sorted(self._manager.all_steps())
+
+    @property
+    def best_step(self) -> int | None:
+        """Step of the best checkpoint; None if no checkpoint has the metric."""
+        step = self._manager.best_step()
+        validated = step is not None and self._best_metric in (self._manager.metrics(step) or {})
+        return step if validated else None
+
+    def save(
+        self,
+        step: int,
+        state: Any,
+        *,
+        key: jax.Array,
+        config: dict[str, Any],
+        progress: dict[str, Any],
+        metrics: dict[str, float] | None = None,
+    ) -> None:
+        """Start writing a checkpoint; it counts once it is complete on disk.
+
+        Args:
+          step: finished steps; greater than that of every checkpoint in the folder.
+          state: pytree of arrays or PRNG keys (of one device); NumPy arrays must not be changed afterwards.
+          key: () typed PRNG key of the run.
+          config: settings of the run, JSON.
+          progress: running totals, JSON.
+          metrics: validation metrics of this state, with `best_metric` among them; None: not validated.
+
+        Raises:
+          ValueError: `best_metric` is not among the metrics.
+          CheckpointError: this or the previous checkpoint cannot be written (no space, no permission);
+            nothing half-written stays.
+        """
+        if metrics is not None and self._best_metric not in metrics:
+            raise ValueError(f"best_metric must be one of {sorted(metrics)}, got {self._best_metric!r}")
+        packed = jax.tree.map(_pack, state)
+        meta = {
+            "checksum": _checksum(packed),
+            "key": {
+                "impl": str(jax.random.key_impl(key)),
+                "data": np.asarray(jax.random.key_data(key)).tolist(),
+            },
+            "config": config,
+            "progress": progress,
+        }
+        items = ocp.args.Composite(state=ocp.args.StandardSave(packed), meta=ocp.args.JsonSave(meta))
+        try:
+            self._manager.save(step, args=items, metrics=metrics or {}, force=True)
+        except Exception as error:
+            self._fail(error)
+
+    def wait(self) -> None:
+        """Wait until everything is on disk; raises CheckpointError as `save`."""
+        try:
+            self._manager.wait_until_finished()
+            self._manager.check_for_errors()
+        except Exception as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Finish writing and let go of the folder; raises CheckpointError as `save`."""
+        self.wait()
+        self._manager.close()
+
+    def restore_latest(
+        self, like: Any, *, config: dict[str, Any], allow_config_change: bool = False
+    ) -> Checkpoint | None:
+        """The newest checkpoint that can be read, or None if there is none at all.
+
+        Damaged newer ones are removed with a warning, so that the run can write them again.
+
+        Args:
+          like: pytree of arrays, PRNG keys or `jax.ShapeDtypeStruct`, built and typed like the state.
+          config: settings now, JSON; they must be those of the checkpoint.
+          allow_config_change: go on even if they differ.
+
+        Raises:
+          ConfigChangedError: other settings.
+          CheckpointError: there are checkpoints, and none can be read.
+        """
+        failures: dict[int, Exception] = {}
+        for step in reversed(self.steps):
+            try:
+                meta = self._read_meta(step)
+                if not allow_config_change:
+                    check_config(meta["config"], config)
+                found = self._read(step, meta, like)
+            except ConfigChangedError:
+                raise
+            except Exception as error:  # whatever a damaged file makes the readers raise
+                failures[step] = error
+                continue
+            for damaged, error in failures.items():
+                _log.warning(
+                    "checkpoint %d is damaged (%s); going on from checkpoint %d",
+                    damaged,
+                    _first_line(error),
+                    step,
+                )
+                self._manager.delete(damaged)
+            return found
+        if failures:
+            newest = max(failures)
+            raise CheckpointError(
+                f"no checkpoint in {self.directory} can be read; {newest}: {_first_line(failures[newest])}"
+            ) from failures[newest]
+        return None
+
+    def restore_best(self, like: Any) -> Checkpoint:
+        """The best checkpoint by the metric, or the newest if none was validated.
+
+        Raises:
+          CheckpointError: there is none, or it cannot be read.
+        """
+        step = self.best_step if self.best_step is not None else max(self.steps, default=None)
+        if step is None:
+            raise CheckpointError(f"no checkpoint in {self.directory}")
+        try:
+            return self._read(step, self._read_meta(step), like)
+        except Exception as error:
+            raise CheckpointError(
+                f"checkpoint {step} in {self.directory} cannot be read: {_first_line(error)}"
+            ) from error
+
+    def _read_meta(self, step: int) -> dict[str, Any]:
+        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+
+    def _read(self, step: int, meta: dict[str, Any], like: Any) -> Checkpoint:
+        target = jax.tree.map(_empty, like)
+        items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+        packed = self._manager.restore(step, args=items)["state"]
+        if _checksum(packed) != meta["checksum"]:
+            raise ValueError("its checksum is wrong")
+        for wanted, got in zip(jax.tree.leaves(target), jax.tree.leaves(packed), strict=True):
+            if (wanted.shape, wanted.dtype) != (got.shape, got.dtype):
+                raise ValueError(f"it holds {got.dtype}{got.shape} in place of {wanted.dtype}{wanted.shape}")
+        state = jax.tree.map(_unpack, packed, like)
+        data = jnp.asarray(np.array(meta["key"]["data"], np.uint32))
+        key = jax.random.wrap_key_data(data, impl=meta["key"]["impl"])
+        return Checkpoint(step, state, key, meta["config"], meta["progress"])
+
+    def _fail(self, error: Exception) -> NoReturn:
+        for unfinished in self.directory.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        raise CheckpointError(
+            f"cannot write a checkpoint to {self.directory}: {_first_line(error)}; those before it are intact"
+        ) from error
+
+
+def check_config(saved: dict[str, Any], current: dict[str, Any]) -> None:
+    """Raise ConfigChangedError, naming each changed field, unless two JSON configurations agree."""
+    before, now = _flatten(saved), _flatten(json.loads(json.dumps(current)))
+    absent = "absent"
+    changes = [
+        f"{name}: {before.get(name, absent)!r} -> {now.get(name, absent)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name, absent) != now.get(name, absent)
+    ]
+    if changes:
+        raise ConfigChangedError(
+            "the run was started with other settings ("
+            + "; ".join(changes)
+            + "); go back to them, start in another "
+            "folder, or allow the change"
+        )
+
+
+def _flatten(config: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(config, dict) or not config:
+        return {prefix: config}
+    parts = (_flatten(value, f"{prefix}.{name}" if prefix else name) for name, value in config.items())
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _is_key(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _pack(leaf: Any) -> np.ndarray:
+    # A JAX array on CPU may lend NumPy its own buffer, which the next step reuses: hence the copy.
+    return np.array(jax.random.key_data(leaf)) if _is_key(leaf) else np.array(leaf)
+
+
+def _unpack(packed: np.ndarray, like: Any) -> Any:
+    if not _is_key(like):
+        return packed
+    return jax.random.wrap_key_data(jnp.asarray(packed), impl=jax.random.key_impl(like))
+
+
+def _empty(like: Any) -> np.ndarray:
+    shape = jax.eval_shape(jax.random.key_data, like) if _is_key(like) else like
+    return np.zeros(np.shape(shape), shape.dtype if hasattr(shape, "dtype") else np.asarray(shape).dtype)
+
+
+def _checksum(tree: Any) -> int:
+    checksum = 0
+    for leaf in jax.tree.leaves(tree):
+        checksum = zlib.crc32(np.asarray(leaf).tobytes(), checksum)
+    return checksum
+
+
+def _drop_damaged_metrics(directory: Path) -> None:
+    """Remove unreadable metrics of checkpoints, which would keep Orbax from opening the folder at all."""
+    for file in directory.glob("*/metrics/metrics"):
+        try:
+            json.loads(file.read_text())
+        except ValueError:
+            _log.warning("the validation metrics of checkpoint %s are damaged and ignored", file.parts[-3])
+            file.unlink()
+
+
+def _first_line(error: Exception) -> str:
+    return (
+        f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300]}"
+        if str(error).strip()
+        else repr(error)
+    )

@@ -1,0 +1,144 @@
+"""Settings of a training run, and the three presets."""
+
+import dataclasses
+from typing import Literal
+
+from jaxblur.nets import NetworkConfig
+from train.data.source import DataConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FormationConfig:
+    """How sharp crops become the camera's: each range is drawn from uniformly, each share is a probability per view."""
+
+    min_radius: float = 0.5  # px, disk
+    max_radius: float = 6.0
+    sharp_share: float = 0.08  # of views left exactly sharp (radius 0.5 and less is a delta)
+    levels: tuple[float, ...] = ()  # draw from these radii instead of the whole range
+    linear_share: float = 0.5  # blurred in linear light; the others on coded values
+    noise_share: float = 0.75
+    max_noise: float = 0.02  # standard deviation of read noise, coded values
+    jpeg_share: float = 0.5
+    jpeg_quality: tuple[float, float] = (60.0, 97.0)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_radius < self.max_radius <= 7:
+            raise ValueError(f"radii must satisfy 0 < min < max <= 7, got {self.min_radius}, {self.max_radius}")
+        for name in ("sharp_share", "linear_share", "noise_share", "jpeg_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimiserConfig:
+    """Warm-up, constant rate, linear decay to zero; Muon for kernels with Adam for the rest, or Adam for all."""
+
+    name: Literal["muon", "adam"] = "muon"
+    rate: float = 1e-2  # of Muon, times 0.2 sqrt(largest dimension)
+    adam_rate: float = 1e-3
+    warmup_steps: int = 40
+    decay_share: float = 0.25  # last part of the run, in which the rate falls to zero
+    clip_norm: float = 1.0
+    dense_l2: float = 0.0  # L2 penalty on the dense layers' kernels
+    average: float = 0.999  # decay of the averaged weights; 0 switches averaging off
+
+    def __post_init__(self) -> None:
+        if self.name not in ("muon", "adam"):
+            raise ValueError(f"optimiser must be muon or adam, got {self.name!r}")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average must be in [0, 1), got {self.average}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageConfig:
+    """One stage: B-Net on blurred crops, or E-Net on composites."""
+
+    steps: int
+    contents: int = 8  # sharp crops (or pairs of layers) per step, over all devices
+    views: int = 4  # blurred versions of each
+    view_size: int = 100  # px; edge points lie in its inner part, view_size - 40
+    points: int = 160  # edge points used per view, at most
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+    def __post_init__(self) -> None:
+        if self.view_size < 48:
+            raise ValueError(f"view_size must be at least 48 px, got {self.view_size}")
+        for name in ("steps", "contents", "views", "points"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ValidationConfig:
+    """Held-out validation: `contents` crops (or pairs of layers), each at every radius."""
+
+    contents: int = 12
+    radii: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+    points: int = 64  # edge points per view, at most
+    statistics_batches: int = 50  # forward passes that re-estimate batch statistics for the averaged weights
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A whole run."""
+
+    preset: str
+    network: NetworkConfig
+    blur: StageConfig
+    edges: StageConfig
+    formation: FormationConfig = FormationConfig()
+    validation: ValidationConfig = ValidationConfig()
+    data: DataConfig
+    seed: int = 0
+
+
+_DEFAULT_NETWORK = NetworkConfig(normalisation="batch", level_head="ordinal", input_offset=0.5, input_scale=3.0)
+
+
+def default(data: DataConfig) -> TrainConfig:
+    """The best recipe found: batch normalisation folded at the end, ordinal loss, Muon, hard mixes in both lights."""
+    return TrainConfig(
+        preset="default",
+        network=_DEFAULT_NETWORK,
+        blur=StageConfig(steps=1500),
+        edges=StageConfig(steps=300, contents=16, views=1),
+        data=data,
+    )
+
+
+def paper(data: DataConfig) -> TrainConfig:
+    """What is known of the paper's recipe.
+
+    250 + 250 photos blurred as a whole on coded values at the 23 levels; 200 objects over 200 backgrounds at 4 levels;
+    softmax cross-entropy, Adam with default betas, Glorot init, dropout on the dense layers, strong L2 on E-Net's.
+    Number of steps, rates, dropout and the L2 strength are not known; these are ours.
+    """
+    network = NetworkConfig(dropout=0.5)
+    adam = OptimiserConfig(name="adam", adam_rate=1e-3, average=0.0, decay_share=0.0, warmup_steps=0, clip_norm=0.0)
+    return TrainConfig(
+        preset="paper",
+        network=network,
+        blur=StageConfig(steps=20000, optimiser=adam),
+        edges=StageConfig(
+            steps=5000, contents=16, views=1, optimiser=dataclasses.replace(adam, dense_l2=1e-2)
+        ),
+        formation=FormationConfig(
+            levels=network.levels, sharp_share=0.0, linear_share=0.0, noise_share=0.0, jpeg_share=0.0
+        ),
+        data=data,
+    )
+
+
+def smoke(data: DataConfig) -> TrainConfig:
+    """A few steps of everything, in a minute on CPU: proves that it runs, learns next to nothing."""
+    full = default(data)
+    return dataclasses.replace(
+        full,
+        preset="smoke",
+        blur=dataclasses.replace(full.blur, steps=12, contents=2, views=2, view_size=64, points=64),
+        edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
+        validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
+    )
+
+
+PRESETS = {"default": default, "paper": paper, "smoke": smoke}

@@ -1,0 +1,120 @@
+"""From sharp crops to labelled edge points, on the device: image formation, edges, choice of points.
+
+Everything is a function of one key per sample, so the result does not depend on how samples are spread over devices.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+from jaxblur import edges, synthesis
+from jaxblur.config import EdgeConfig
+from train.config import FormationConfig
+
+KERNEL_SIZE = 15  # px; holds a disk of radius 7
+NO_JPEG = 101.0
+_EDGES = EdgeConfig()
+
+
+class Degradation(NamedTuple):
+    """How one view is formed; arrays of one entry per view."""
+
+    radius: Float[Array, "*n"]  # px
+    linear: Bool[Array, "*n"]  # blurred in linear light
+    noise: Float[Array, "*n"]  # standard deviation, coded values
+    quality: Float[Array, "*n"]  # of JPEG; above 100 none
+
+
+class Points(NamedTuple):
+    """Edge points of one view, inside its margin."""
+
+    points: Int[Array, "k 2"]  # (row, col), px of the view without its margin
+    valid: Bool[Array, " k"]
+
+
+def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Degradation:
+    """Random degradations of `views` views of one content; their radii are stratified over the range."""
+    keys = jax.random.split(key, 8)
+    strata = jax.random.permutation(keys[0], views).astype(jnp.float32)
+    share = (strata + jax.random.uniform(keys[1], (views,))) / views
+    if config.levels:
+        levels = jnp.asarray(config.levels, jnp.float32)
+        radius = levels[jnp.minimum((share * len(config.levels)).astype(jnp.int32), len(config.levels) - 1)]
+    else:
+        radius = config.min_radius + (config.max_radius - config.min_radius) * share
+    radius = jnp.where(jax.random.bernoulli(keys[2], config.sharp_share, (views,)), config.min_radius, radius)
+    noise = config.max_noise * jax.random.uniform(keys[3], (views,))
+    low, high = config.jpeg_quality
+    quality = jax.random.uniform(keys[4], (views,), minval=low, maxval=high)
+    return Degradation(
+        radius=radius,
+        linear=jax.random.bernoulli(keys[5], config.linear_share, (views,)),
+        noise=jnp.where(jax.random.bernoulli(keys[6], config.noise_share, (views,)), noise, 0.0),
+        quality=jnp.where(jax.random.bernoulli(keys[7], config.jpeg_share, (views,)), quality, NO_JPEG),
+    )
+
+
+def camera(key: jax.Array, image: Float[Array, "h w 3"], noise: jax.Array, quality: jax.Array) -> Float[Array, "h w 3"]:
+    """What a camera does to a formed image: noise, JPEG, 8 bits."""
+    image = synthesis.add_noise(key, image, read=noise, shot=0.0)
+    return synthesis.quantise(synthesis.jpeg(synthesis.quantise(image), quality))
+
+
+def blurred_view(key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation) -> Float[Array, "h2 w2 3"]:
+    """One content as the camera sees it out of focus; KERNEL_SIZE - 1 px smaller on each axis."""
+    image = content.astype(jnp.float32) / 255
+    kernel = synthesis.disk_kernel(how.radius, size=KERNEL_SIZE)
+    image = synthesis.blur(image, kernel, border="valid", linear_light=how.linear)
+    return camera(key, image, how.noise, how.quality)
+
+
+def choose_points(
+    key: jax.Array, candidates: Bool[Array, "h w"], *, margin: int, count: int
+) -> Points:
+    """Up to `count` random candidates at least `margin` px inside the view."""
+    inner = candidates[margin:-margin, margin:-margin]
+    width = inner.shape[1]
+    score = jnp.where(inner, jax.random.uniform(key, inner.shape, minval=0.5), 0.0).reshape(-1)
+    best, index = lax.top_k(score, count)
+    index = index.astype(jnp.int32)
+    return Points(jnp.stack([index // width, index % width], axis=-1), best > 0)
+
+
+class BlurExamples(NamedTuple):
+    """Views of the blur stage with the points at which their radius is asked for."""
+
+    views: Float[Array, "v h w 3"]
+    points: Points
+    radius: Float[Array, " v"]
+
+
+def blur_examples(
+    keys: jax.Array, contents: UInt8[Array, "b h w 3"], *, views: int, points: int, margin: int, config: FormationConfig
+) -> BlurExamples:
+    """`views` blurred versions of each content, with up to `points` edge points each."""
+
+    def one_content(key: jax.Array, content: jax.Array) -> BlurExamples:
+        how_key, view_key = jax.random.split(key)
+        how = draw_degradation(how_key, views, config)
+        return blur_views(view_key, content, how, points=points, margin=margin)
+
+    out = jax.vmap(one_content)(keys, contents)
+    return jax.tree.map(lambda leaf: leaf.reshape((-1, *leaf.shape[2:])), out)
+
+
+def blur_views(
+    key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation, *, points: int, margin: int
+) -> BlurExamples:
+    """The views of one content under given degradations."""
+
+    def one_view(key: jax.Array, how: Degradation) -> tuple[jax.Array, Points]:
+        camera_key, point_key = jax.random.split(key)
+        view = blurred_view(camera_key, content, how)
+        found = edges.detect_edges(view, config=_EDGES)
+        return view, choose_points(point_key, found, margin=margin, count=points)
+
+    view, chosen = jax.vmap(one_view)(jax.random.split(key, how.radius.shape[0]), how)
+    return BlurExamples(view, chosen, how.radius)

@@ -1,0 +1,189 @@
+"""The two stages as the loop sees them: B-Net on blurred crops, then E-Net on composites with f1-NET frozen."""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxblur import parallel
+from jaxblur.nets import DefocusNet, NetworkConfig
+from train import forward, losses, samples, state, validation
+from train.config import StageConfig, TrainConfig
+from train.data.source import Source
+from train.fold import fold_batch_norm
+from train.optim import make_optimiser
+
+_STATISTICS_KEY = 7_919  # apart from the keys of the steps
+
+
+class _Stage(abc.ABC):
+    """What the two stages share."""
+
+    name: str
+    parts: tuple[str, ...]  # of DefocusNet, trained here
+
+    def __init__(self, config: TrainConfig, stage: StageConfig, source: Source) -> None:
+        self.config, self.stage, self.source = config, stage, source
+        self.optimiser = make_optimiser(stage.optimiser, stage.steps)
+        self._refresh = jax.jit(self._refresh_statistics)
+
+    @property
+    def network(self) -> NetworkConfig:
+        """Architecture while training."""
+        return self.config.network
+
+    @abc.abstractmethod
+    def _examples(self, batch: Any, keys: jax.Array) -> Any:
+        """Views, points and labels from a batch of this stage."""
+
+    @abc.abstractmethod
+    def _losses(self, logits: jax.Array, examples: Any) -> tuple[jax.Array, dict[str, jax.Array], jax.Array]:
+        """Loss and metrics per point, and which points count."""
+
+    @property
+    @abc.abstractmethod
+    def _forward(self) -> Callable[..., Any]:
+        """Method of DefocusNet that gives this stage's logits."""
+
+    def _frozen(self) -> Any:
+        return {"params": {}, "batch_stats": {}}
+
+    def init(self, key: jax.Array) -> state.TrainState:
+        """Fresh parameters of this stage's networks."""
+        variables = forward.init_variables(key, self.network)
+        params = {name: variables["params"][name] for name in self.parts}
+        stats = {name: variables.get("batch_stats", {}).get(name, {}) for name in self.parts}
+        return state.create(params, stats, self._frozen(), self.optimiser)
+
+    def step(
+        self, train_state: state.TrainState, batch: Any, key: jax.Array
+    ) -> tuple[state.TrainState, dict[str, Any]]:
+        """One step on this device's rows; pure, to be mapped with the axis `parallel.AXIS`."""
+        rows = jax.tree.leaves(batch)[0].shape[0]
+        sample_key, dropout_key = jax.random.split(key)
+        examples = self._examples(batch, parallel.sample_keys(sample_key, rows))
+        dropout_key = jax.random.fold_in(dropout_key, jax.lax.axis_index(parallel.AXIS))
+
+        def total_loss(params: Any) -> tuple[jax.Array, Any]:
+            logits, stats = self._apply(
+                params, train_state.batch_stats, train_state.frozen, examples, parallel.AXIS, {"dropout": dropout_key}
+            )
+            loss, metrics, counts = self._losses(logits, examples)
+            weight = counts.astype(loss.dtype)
+            sums = {name: (value * weight).sum() for name, value in {"loss": loss, **metrics}.items()}
+            return sums["loss"], (stats, sums, weight.sum())
+
+        gradients, (stats, sums, count) = jax.grad(total_loss, has_aux=True)(train_state.params)
+        gradients = parallel.psum_mean(gradients, count)
+        new = state.update(
+            train_state, gradients, stats, self.optimiser, average=self.stage.optimiser.average
+        )
+        total = parallel.psum(count)
+        return new, {name: (parallel.psum(value), total) for name, value in sums.items()}
+
+    def _apply(
+        self, params: Any, stats: Any, frozen: Any, examples: Any, axis_name: str | None, rngs: Any
+    ) -> tuple[jax.Array, Any]:
+        """Logits in training mode, and this stage's new batch statistics."""
+        variables = {
+            "params": {**frozen["params"], **params},
+            "batch_stats": {**frozen["batch_stats"], **stats},
+        }
+        logits, updates = DefocusNet(self.network, axis_name).apply(
+            variables,
+            examples.views,
+            examples.points.points,
+            examples.points.valid,
+            True,
+            method=self._forward,
+            mutable=["batch_stats"],
+            rngs=rngs,
+        )
+        new = updates.get("batch_stats", {})
+        return logits, {name: new.get(name, stats[name]) for name in stats}
+
+    def _refresh_statistics(self, train_state: state.TrainState, batch: Any, key: jax.Array) -> Any:
+        """Batch statistics moved on by one batch under the averaged weights."""
+        rows = jax.tree.leaves(batch)[0].shape[0]
+        examples = self._examples(batch, jax.random.split(key, rows))
+        rngs = {"dropout": key}
+        return self._apply(train_state.average, train_state.batch_stats, train_state.frozen, examples, None, rngs)[1]
+
+    def averaged(self, train_state: state.TrainState) -> tuple[Any, NetworkConfig]:
+        """Parameters for inference: the averaged weights, statistics re-estimated for them, folded."""
+        if self.network.normalisation == "batch":
+            key = jax.random.key(_STATISTICS_KEY)
+            for i in range(self.config.validation.statistics_batches):
+                stats = self._refresh(train_state, self.global_batch(i), jax.random.fold_in(key, i))
+                train_state = train_state.replace(batch_stats=stats)  # type: ignore[attr-defined]
+        frozen = train_state.frozen
+        params = {**frozen["params"], **train_state.average}
+        stats = {**frozen["batch_stats"], **train_state.batch_stats}
+        return fold_batch_norm(params, stats, self.network)
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        """This host's rows of the batch of a step."""
+        return self._read(step, jax.process_index(), jax.process_count())
+
+    def global_batch(self, step: int) -> dict[str, np.ndarray]:
+        """The whole batch of a step."""
+        return self._read(step, 0, 1)
+
+    @abc.abstractmethod
+    def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]: ...
+
+    @abc.abstractmethod
+    def validate(self, train_state: state.TrainState) -> dict[str, float]:
+        """Held-out metrics of the averaged weights; "loss" is what picks the best checkpoint."""
+
+
+class BlurStage(_Stage):
+    """Stage 1: B-Net. Every photo is blurred as a whole; the label of an edge point is the radius of the disk."""
+
+    name = "blur"
+    parts = ("f1", "b")
+    _forward = staticmethod(forward.blur_logits)  # type: ignore[assignment]
+
+    def __init__(self, config: TrainConfig, source: Source) -> None:
+        super().__init__(config, config.blur, source)
+        self._held_out: validation.HeldOutBlur | None = None
+
+    def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
+        return self.source.contents(step, process_index=process_index, process_count=process_count)
+
+    def _examples(self, batch: Any, keys: jax.Array) -> samples.BlurExamples:
+        return samples.blur_examples(
+            keys,
+            batch["content"],
+            views=self.stage.views,
+            points=self.stage.points,
+            margin=self.network.margin,
+            config=self.config.formation,
+        )
+
+    def _losses(self, logits: jax.Array, examples: Any) -> tuple[jax.Array, dict[str, jax.Array], jax.Array]:
+        valid = examples.points.valid
+        radius = jnp.broadcast_to(examples.radius[:, None], valid.shape).reshape(-1)
+        loss = losses.level_loss(logits, radius, self.network)
+        return loss, losses.level_metrics(logits, radius, self.network), valid.reshape(-1)
+
+    def validate(self, train_state: state.TrainState) -> dict[str, float]:
+        """Mean absolute error, px, per mix of degradations; "loss" is the mean over the two hard mixes."""
+        if self._held_out is None:
+            self._held_out = validation.held_out_blur(self.source, self.config)
+        params, network = self.averaged(train_state)
+        report = validation.blur_errors({"params": params}, network, self._held_out)
+        out = {f"error_px_{mix}": float(np.mean(list(errors.values()))) for mix, errors in report.items()}
+        return {"loss": (out["error_px_hard_coded"] + out["error_px_hard_linear"]) / 2, **out}
+
+
+def stage_config(config: TrainConfig, name: str) -> TrainConfig:
+    """The configuration whose source makes batches of a stage's size."""
+    stage: StageConfig = getattr(config, name)
+    size = stage.view_size + samples.KERNEL_SIZE - 1
+    data = dataclasses.replace(config.data, crop_size=size, contents_per_batch=stage.contents, seed=config.seed)
+    return dataclasses.replace(config, data=data)

@@ -1,0 +1,59 @@
+"""What a stage carries from step to step."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+
+@struct.dataclass
+class TrainState:
+    """Training state; every field but the optimiser's own is a tree of arrays by the names of `DefocusNet`.
+
+    Attributes:
+      step: finished steps, int32.
+      params: what is trained.
+      frozen: variables ("params", "batch_stats") that the stage only uses: f1-NET in the second stage.
+      batch_stats: running statistics of `params`; empty without batch normalisation.
+      average: exponential moving average of `params`, what is validated and exported.
+      opt_state: of the optimiser.
+    """
+
+    step: jax.Array
+    params: Any
+    frozen: Any
+    batch_stats: Any
+    average: Any
+    opt_state: Any
+
+
+def create(params: Any, batch_stats: Any, frozen: Any, optimiser: optax.GradientTransformation) -> TrainState:
+    """State before the first step."""
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        frozen=frozen,
+        batch_stats=batch_stats,
+        average=jax.tree.map(jnp.array, params),  # a copy: the state is donated as a whole
+        opt_state=optimiser.init(params),
+    )
+
+
+def update(
+    state: TrainState, gradients: Any, batch_stats: Any, optimiser: optax.GradientTransformation, *, average: float
+) -> TrainState:
+    """One step of the optimiser and of the moving average, whose decay grows to `average` over the first steps."""
+    updates, opt_state = optimiser.update(gradients, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    step = state.step + 1
+    count = step.astype(jnp.float32)
+    decay = jnp.minimum(average, (1 + count) / (10 + count)) if average else jnp.zeros(())
+    return state.replace(  # type: ignore[attr-defined]
+        step=step,
+        params=params,
+        batch_stats=batch_stats,
+        average=jax.tree.map(lambda mean, new: decay * mean + (1 - decay) * new, state.average, params),
+        opt_state=opt_state,
+    )

@@ -1,0 +1,91 @@
+"""Held-out validation of B-Net, per radius and per mix of degradations, for any weights of the same interface."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxblur.nets import DefocusNet, NetworkConfig, level_probabilities
+from train import forward, samples
+from train.config import TrainConfig
+from train.data.source import Source
+
+_KEY = 104_729  # of everything random in the held-out views
+MIXES = ("clean", "noise", "linear", "jpeg", "hard_coded", "hard_linear")
+
+
+class HeldOutBlur(NamedTuple):
+    """Held-out views by mix; each field has leading axes (contents, radii)."""
+
+    radii: tuple[float, ...]
+    views: dict[str, samples.BlurExamples]
+
+
+def _degradation(key: jax.Array, mix: str, radii: jax.Array, config: TrainConfig) -> samples.Degradation:
+    """The mixes of design and README: hard = noise to 2 %, JPEG on half the views, one light model each."""
+    noise_key, quality_key, jpeg_key = jax.random.split(key, 3)
+    count, formation = radii.shape[0], config.formation
+    low, high = (60.0, 97.0)
+    noise = 0.02 * jax.random.uniform(noise_key, (count,))
+    quality = jax.random.uniform(quality_key, (count,), minval=low, maxval=high)
+    hard = mix.startswith("hard")
+    jpeg = jax.random.bernoulli(jpeg_key, 0.5, (count,)) if hard else jnp.full((count,), mix == "jpeg")
+    del formation
+    return samples.Degradation(
+        radius=radii,
+        linear=jnp.full((count,), mix in ("linear", "hard_linear")),
+        noise=noise if hard else jnp.full((count,), 0.01 if mix == "noise" else 0.0),
+        quality=jnp.where(jpeg, quality, samples.NO_JPEG),
+    )
+
+
+def held_out_blur(source: Source, config: TrainConfig) -> HeldOutBlur:
+    """Blurred versions of held-out crops at every radius of `config.validation` and every mix."""
+    wanted = config.validation.contents
+    contents = []
+    for step in range(-(-wanted // source.config.contents_per_batch)):
+        contents.append(source.contents(step, split="held_out")["content"])
+    content = np.concatenate(contents)[:wanted]
+    radii = jnp.asarray(config.validation.radii, jnp.float32)
+
+    @functools.partial(jax.jit, static_argnames="mix")
+    def make(key: jax.Array, content: jax.Array, mix: str) -> samples.BlurExamples:
+        how_key, view_key = jax.random.split(key)
+        how = _degradation(how_key, mix, radii, config)
+        return samples.blur_views(
+            view_key, content, how, points=config.validation.points, margin=config.network.margin
+        )
+
+    views = {}
+    for mix in MIXES:
+        keys = jax.random.split(jax.random.key(_KEY), wanted)
+        made = [make(key, one, mix) for key, one in zip(keys, content, strict=True)]
+        views[mix] = jax.tree.map(lambda *leaves: np.stack(leaves), *made)
+    return HeldOutBlur(config.validation.radii, views)
+
+
+@functools.partial(jax.jit, static_argnames="network")
+def _errors(variables: Any, network: NetworkConfig, views: samples.BlurExamples) -> jax.Array:
+    """Absolute error at every point, (radii, points); 0 where there is none."""
+    logits = DefocusNet(network).apply(
+        variables, views.views, views.points.points, views.points.valid, method=forward.blur_logits
+    )
+    expected = level_probabilities(logits, network) @ jnp.asarray(network.levels, jnp.float32)  # type: ignore[arg-type]
+    error = jnp.abs(expected.reshape(views.points.valid.shape) - views.radius[:, None])
+    return jnp.where(views.points.valid, error, 0.0)
+
+
+def blur_errors(variables: Any, network: NetworkConfig, held_out: HeldOutBlur) -> dict[str, dict[float, float]]:
+    """Mean absolute error, px, of the expectation over levels: by mix, by radius."""
+    report = {}
+    for mix, views in held_out.views.items():
+        contents = range(views.radius.shape[0])
+        sums = sum(
+            np.asarray(_errors(variables, network, jax.tree.map(lambda leaf, i=i: leaf[i], views))).sum(-1)
+            for i in contents
+        )
+        counts = views.points.valid.sum((0, 2))
+        report[mix] = {r: float(s / max(c, 1)) for r, s, c in zip(held_out.radii, sums, counts, strict=True)}
+    return report
