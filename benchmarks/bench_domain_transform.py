@@ -1,7 +1,8 @@
-"""Time of the recursive filter: scan and associative form against OpenCV's C++ (needs an OpenCV with ximgproc).
+"""Time of the recursive filter: scan and associative form against OpenCV's C++ (an OpenCV with ximgproc).
 
-Run from the repository root: `python -m benchmarks.bench_domain_transform --sizes 512 2048`. The forms take turns, so
-that a load from elsewhere meets all of them; the table shows the best time of each and its ratio to OpenCV's.
+Run from the repository root: `python -m benchmarks.bench_domain_transform --sizes 512 2048`. The forms take
+turns, so that a load from elsewhere meets all of them; the table shows the best time of each and its ratio to
+OpenCV's.
 """
 
 import dataclasses
@@ -47,7 +48,9 @@ def contenders(signal: np.ndarray, guide: np.ndarray) -> dict[str, Callable[[], 
 def main(options: Options) -> None:
     print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}, OpenCV {cv2.__version__}")
     if not hasattr(cv2, "ximgproc"):
-        print("cv2.ximgproc is not in this OpenCV (opencv-contrib-python-headless has it): its row is skipped")
+        print(
+            "cv2.ximgproc is not in this OpenCV (opencv-contrib-python-headless has it): its row is skipped"
+        )
     rng = np.random.default_rng(0)
     for side in options.sizes:
         guide = rng.random((side, side, 3), dtype=np.float32)

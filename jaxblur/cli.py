@@ -27,6 +27,8 @@ IN_FOCUS_RADIUS = 1.0
 _PERCENTILES = (5, 25, 50, 75, 95)
 _ARRAYS = ("radius", "confidence", "edges", "depth_edges", "sparse_radius")
 
+_PHOTO_ERRORS = (OSError, ValueError, TypeError, MemoryError, RuntimeError)  # the last: JAX is out of memory
+
 _DESCRIPTION = """How much is every pixel of a photo out of focus, in pixels?
 
 Examples:
@@ -168,9 +170,9 @@ def _estimate(command: Estimate, console: rich.console.Console) -> int:
     photos, rows = _list_photos(command.photos)
     for row in rows:
         _complain(console, row.error)
-    _check_command(command, photos)
-    if not photos:
+    if rows and not photos:
         return 2
+    _check_command(command, photos)
     weights = jaxblur.load_weights(command.weights)
     names = files.unique_names(photos)
     progress = rich.progress.track(
@@ -241,13 +243,7 @@ def _process(photo: Path, name: str, weights: Any, command: Estimate) -> Row:
         _write_results(command.output / name, image, arrays, overlay=command.overlay, title=photo.name)
         _summarise(row, arrays)
         row.seconds = round(time.perf_counter() - start, 2)
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-        MemoryError,
-    ) as error:  # RuntimeError: JAX is out of memory
+    except _PHOTO_ERRORS as error:
         reason = _reason(error)
         row.error = reason if reason.startswith(f"{photo}: ") else f"{photo}: {reason}"
     return row

@@ -21,7 +21,7 @@ class EdgeConfig:
     sigma: float = math.sqrt(2.0)  # of the smoothing Gaussian, px
     high_quantile: float = 0.7  # share of pixels below the high threshold
     low_ratio: float = 0.4  # low threshold / high threshold
-    high_floor: float = 0.010  # least high threshold, gradient of smoothed V per px
+    high_floor: float = 0.010  # least high threshold, in V: the height of an isolated step
     low_floor: float = 0.004  # least low threshold, same unit
 
     def __post_init__(self) -> None:
@@ -36,7 +36,7 @@ class EdgeConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PropagationConfig:
-    """Domain-transform propagation of edge blur to the whole image (Gastal and Oliveira 2011; paper, section III-C)."""
+    """Propagation of edge blur by the domain transform (Gastal and Oliveira 2011; paper, section III-C)."""
 
     guide_sigma_s: float = 7.0  # smoothing of the guide by itself, px
     guide_sigma_r: float = 0.5  # same, in units of the image range [0, 1]
@@ -47,6 +47,7 @@ class PropagationConfig:
     iterations: int = 5
     depth_penalty: float = 20.0  # added to the distance across a depth edge
     depth: Literal["hard", "soft"] = "hard"  # penalty times [p >= 1/2], or times p
+    fallback_radius: float = 3.25  # px, the middle of the levels: for a photo without any pattern edge
     method: Literal["auto", "scan", "associative"] = "auto"  # form of the recursion; auto: scan on CPU
 
     def __post_init__(self) -> None:
@@ -54,11 +55,18 @@ class PropagationConfig:
             _require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}")
         _require(self.sigma_s is None or self.sigma_s > 0, f"sigma_s must be positive, got {self.sigma_s}")
         _require(self.iterations >= 1, f"iterations must be at least 1, got {self.iterations}")
-        _require(self.guide_iterations >= 1, f"guide_iterations must be at least 1, got {self.guide_iterations}")
+        _require(
+            self.guide_iterations >= 1, f"guide_iterations must be at least 1, got {self.guide_iterations}"
+        )
         _require(self.depth_penalty >= 0, f"depth_penalty must not be negative, got {self.depth_penalty}")
+        _require(
+            0 <= self.fallback_radius < math.inf,
+            f"fallback_radius must be finite and not negative, got {self.fallback_radius}",
+        )
         _require(self.depth in ("hard", "soft"), f"depth must be hard or soft, got {self.depth!r}")
         _require(
-            self.method in ("auto", "scan", "associative"), f"method must be auto, scan or associative, got {self.method!r}"
+            self.method in ("auto", "scan", "associative"),
+            f"method must be auto, scan or associative, got {self.method!r}",
         )
 
 
@@ -77,7 +85,8 @@ class Config:
 
     def __post_init__(self) -> None:
         _require(
-            self.readout in ("argmax", "expectation"), f"readout must be argmax or expectation, got {self.readout!r}"
+            self.readout in ("argmax", "expectation"),
+            f"readout must be argmax or expectation, got {self.readout!r}",
         )
         _require(
             self.weighting in ("uniform", "confidence"),

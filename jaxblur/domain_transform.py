@@ -1,8 +1,9 @@
 """Edge-aware smoothing by the recursive form of the domain transform.
 
-Gastal and Oliveira, "Domain Transform for Edge-Aware Image and Video Processing", SIGGRAPH 2011, section 4 (recursive
-filtering). Neighbouring pixels are coupled by a weight a^d, a = exp(-sqrt(2) / sigma), where the distance d grows with
-the step of a guide image between them. `cv2.ximgproc.dtFilter(mode=DTF_RF)` computes the same filter without a barrier.
+Gastal and Oliveira, "Domain Transform for Edge-Aware Image and Video Processing", SIGGRAPH 2011, recursive
+filtering. Neighbouring pixels are coupled by a weight a^d, a = exp(-sqrt(2) / sigma), where the distance d
+grows with the step of a guide image between them. `cv2.ximgproc.dtFilter(mode=DTF_RF)` is the same filter
+without a barrier.
 """
 
 import math
@@ -13,7 +14,14 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxblur._checks import check_float, check_not_empty, check_positive, check_rank, check_same_size, is_concrete
+from jaxblur._checks import (
+    check_float,
+    check_not_empty,
+    check_positive,
+    check_rank,
+    check_same_size,
+    is_concrete,
+)
 
 Method = Literal["auto", "scan", "associative"]
 Scalar = float | Float[Array, ""]
@@ -22,7 +30,7 @@ Size = tuple[int | Int[Array, ""], int | Int[Array, ""]]
 METHODS = ("auto", "scan", "associative")
 
 
-def inside_mask(shape: tuple[int, int], size: Size | None) -> Bool[Array, "h w"]:
+def inside_mask(shape: tuple[int, ...], size: Size | None) -> Bool[Array, "h w"]:
     """Pixels of a padded array that belong to the photo in its top-left corner.
 
     Args:
@@ -34,8 +42,8 @@ def inside_mask(shape: tuple[int, int], size: Size | None) -> Bool[Array, "h w"]
     return (rows < jnp.asarray(height, jnp.int32)) & (columns < jnp.asarray(width, jnp.int32))
 
 
-def check_size(size: Size | None, shape: tuple[int, int]) -> None:
-    """Raise ValueError unless `size` is a (height, width) that fits into an array of `shape`; traced sizes pass."""
+def check_size(size: Size | None, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless `size` is a (height, width) that fits into `shape`; traced sizes pass."""
     if size is None:
         return
     if len(size) != 2:
@@ -54,8 +62,8 @@ def domain_distances(
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """Distance of every pixel to its left and to its upper neighbour in the transformed domain.
 
-    d = 1 + sigma_s / sigma_r * sum over channels |dI| + barrier (Gastal and Oliveira, equation 11), the derivative of
-    the first column or row being 0.
+    d = 1 + sigma_s / sigma_r * sum over channels |dI| + barrier, the derivative of the first column or row
+    being 0 (Gastal and Oliveira; the barrier is this project's and the paper's addition).
 
     Args:
       guide: image whose steps stop the smoothing.
@@ -89,11 +97,13 @@ def filter_by_distances(
     """Smooth every channel of `signal` with given distances between neighbours, from `domain_distances`.
 
     Forward then backward along rows, then along columns, `num_iterations` times with halving extents
-    sigma_k = sigma_s sqrt(3) 2^(N-k) / sqrt(4^N - 1) (Gastal and Oliveira, equations 14 and 21). Arguments as in
+    sigma_k = sigma_s sqrt(3) 2^(N-k) / sqrt(4^N - 1) (Gastal and Oliveira). Arguments as in
     `recursive_filter`; `signal` and `distances` share one dtype.
     """
     # sigma_k halves from one iteration to the next, so every weight is the square of the one before.
-    sigma_first = jnp.asarray(sigma_s, signal.dtype) * (math.sqrt(3 / (4**num_iterations - 1)) * 2 ** (num_iterations - 1))
+    sigma_first = jnp.asarray(sigma_s, signal.dtype) * (
+        math.sqrt(3 / (4**num_iterations - 1)) * 2 ** (num_iterations - 1)
+    )
     log_feedback = -math.sqrt(2) / sigma_first
     inside = inside_mask(signal.shape[:2], size)
     # Weight 0 at and beyond the border of the true photo: what is padded neither gives nor takes.
@@ -133,7 +143,7 @@ def _recurse_scan(signal: Float[Array, "n c m"], weight: Float[Array, "n m"]) ->
 
 
 def _recurse_associative(signal: Float[Array, "n c m"], weight: Float[Array, "n m"]) -> Float[Array, "n c m"]:
-    """The same recursion as a parallel scan: each step is the affine map y -> w y + (1 - w) x, and these compose."""
+    """The same recursion in parallel: each step is the affine map y -> w y + (1 - w) x, and these compose."""
 
     def compose(first, second):
         return first[0] * second[0], second[0] * first[1] + second[1]
@@ -172,8 +182,8 @@ def recursive_filter(
 ) -> Float[Array, "h w c"] | Float[Array, "h w"]:
     """Edge-aware smoothing of `signal` that stops at the edges of `guide`.
 
-    Every output value is a weighted mean of its channel, and linear in it. Differentiable in `signal`, `guide`,
-    `barrier` and both extents.
+    Every output value is a weighted mean of its channel, and linear in it. Differentiable in `signal`,
+    `guide`, `barrier` and both extents.
 
     Args:
       signal: values to smooth, (H, W, C) or (H, W), any finite range, any number of channels.
@@ -181,11 +191,11 @@ def recursive_filter(
       sigma_s: spatial extent, px, > 0; may be traced.
       sigma_r: range extent, in units of `guide`, > 0; may be traced.
       num_iterations: passes over rows and columns; more leave fewer stripes behind strong edges.
-      method: "scan" runs pixel after pixel (least memory, best on CPU), "associative" in parallel over all pixels;
-        "auto" takes the scan on CPU. Both give the same numbers up to rounding.
+      method: "scan" runs pixel after pixel (least memory, best on CPU), "associative" in parallel over all
+        pixels; "auto" takes the scan on CPU. Both give the same numbers up to rounding.
       barrier: distance (px) added at a pixel along both axes, >= 0, e.g. a penalty on depth edges.
-      size: true height and width of a photo in the top-left corner of padded arrays, may be traced. The result inside is
-        that of the photo alone, whatever the padding holds; outside it is 0.
+      size: true height and width of a photo in the top-left corner of padded arrays, may be traced. The
+        result inside is that of the photo alone, whatever the padding holds; outside it is 0.
 
     Returns:
       Array of the shape and dtype of `signal`.
@@ -195,7 +205,8 @@ def recursive_filter(
       ValueError: shapes do not fit, or an extent, the number of iterations or the method is out of range.
 
     References:
-      E. S. L. Gastal and M. M. Oliveira, Domain Transform for Edge-Aware Image and Video Processing, SIGGRAPH 2011.
+      E. S. L. Gastal and M. M. Oliveira, Domain Transform for Edge-Aware Image and Video Processing,
+      SIGGRAPH 2011.
     """
     check_rank("signal", signal, (2, 3), "(H, W, C) or (H, W)")
     check_rank("guide", guide, (3,), "(H, W, C)")

@@ -1,4 +1,4 @@
-"""Canny edges of a photo, as MATLAB's `edge(V, 'canny')` finds them on V of HSV, from array operations only."""
+"""Canny edges of a photo, as MATLAB's `edge(V, 'canny')` finds them on V of HSV, in array operations."""
 
 import functools
 import math
@@ -11,17 +11,17 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from jaxblur._checks import is_concrete
-from jaxblur.config import EdgeConfig
+from jaxblur.config import DEFAULT, EdgeConfig
 from jaxblur.image import to_float
 
 _BINS = 64
-_DILATIONS = 256  # rounds of plain growth before labels take over; photos need a few dozen
+_DILATIONS = 512  # rounds of growth before labels take over; photos of under a megapixel need a few dozen
 _WORD = 32  # pixels per packed word
 _BITS = np.arange(_WORD, dtype=np.uint32)[None, None, :]
 
 
 def detect_edges(
-    image: Any, *, config: EdgeConfig = EdgeConfig(), size: tuple[Any, Any] | None = None
+    image: Any, *, config: EdgeConfig = DEFAULT.edges, size: tuple[Any, Any] | None = None
 ) -> Bool[Array, "h w"]:
     """Edge points of a photo: Canny with automatic thresholds on V = max(R, G, B).
 
@@ -29,21 +29,21 @@ def detect_edges(
 
     Args:
       image: (H, W), (H, W, 1) or (H, W, 3), sRGB-coded; uint8, uint16, or float in [0, 1].
-      config: smoothing, thresholds and floors. Floors are in the unit of `gradient`: an isolated step of V of height s
-        between two pixels has gradient s there (and a ramp of slope s per px about 4 s).
-      size: (height, width) of the true photo when `image` is padded below and to the right; may be traced. What the
-        padding holds does not matter; inside, the result is that of the photo alone, outside it is False.
+      config: smoothing, thresholds and floors. Floors are in the unit of `gradient`: an isolated step of V
+        of height s between two pixels has gradient s there (and a ramp of slope s per px about 4 s).
+      size: (height, width) of the true photo when `image` is padded below and to the right; may be traced.
+        What the padding holds does not matter; inside, the result is that of the photo alone, outside False.
 
     Returns:
       True at edge points. The outermost pixels of the photo are never edge points.
 
     Raises:
       TypeError: dtype of `image` is none of the above.
-      ValueError: shape or range of `image`, or `size` not within it (as far as they are known before tracing).
+      ValueError: shape or range of `image`, or `size` not within it (where known before tracing).
 
     References:
-      Canny, A Computational Approach to Edge Detection, IEEE TPAMI 1986. The edge maps published with Karaali, Harte
-      and Jung, IEEE TIP 2022, are those of `EdgeConfig(high_floor=0, low_floor=0)`.
+      Canny, A Computational Approach to Edge Detection, IEEE TPAMI 1986. The edge maps published with
+      Karaali, Harte and Jung, IEEE TIP 2022, are those of `EdgeConfig(high_floor=0, low_floor=0)`.
     """
     image = to_float(image)
     value = image if image.ndim == 2 else jnp.max(image, axis=-1)
@@ -76,11 +76,11 @@ def _canny(value: Float[Array, "h w"], size: Any, config: EdgeConfig) -> Bool[Ar
 
 
 def gradient(value: Float[Array, "h w"], *, sigma: float) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
-    """Derivatives of the smoothed image along rows index and column index (downwards, to the right).
+    """Derivatives of the smoothed image along the row and the column index (downwards, to the right).
 
-    The filter is a sampled Gaussian along one axis and its central differences along the other, the positive and the
-    negative taps of the latter each scaled to sum 1; the border pixel is repeated. So the unit is that of a step: an
-    isolated step of height s reads s at both pixels beside it.
+    The filter is a sampled Gaussian along one axis and its central differences along the other, the positive
+    and the negative taps of the latter each scaled to sum 1; the border pixel is repeated. So the unit is
+    that of a step: an isolated step of height s reads s at both pixels beside it.
 
     Args:
       value: plane of any finite range.
@@ -93,7 +93,7 @@ def gradient(value: Float[Array, "h w"], *, sigma: float) -> tuple[Float[Array, 
 
 
 def _kernels(sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and positive half of the Gaussian, and the positive half (from 1) of its scaled, odd derivative."""
+    """Half of the Gaussian, from its centre, and half of its scaled odd derivative, from tap 1."""
     radius = math.ceil(4 * sigma)
     gauss = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
     gauss /= gauss.sum()
@@ -101,8 +101,8 @@ def _kernels(sigma: float) -> tuple[np.ndarray, np.ndarray]:
     return gauss[radius:], slope / slope.sum()
 
 
-# Taps at equal distance are combined before they are weighted, and differences are taken before anything is smoothed:
-# flat areas then give exactly 0, and mirrored neighbourhoods exactly equal magnitudes, in float32 too.
+# Taps at equal distance are combined before they are weighted, and differences are taken before anything is
+# smoothed: flat areas then give exactly 0, mirrored neighbourhoods exactly equal magnitudes, in float32 too.
 
 
 def _derivative(plane: Float[Array, "h w"], half: np.ndarray, *, axis: int) -> Float[Array, "h w"]:
@@ -129,12 +129,15 @@ def _shifts(plane: Array, radius: int, axis: int) -> Any:
 def _quantile_threshold(
     magnitude: Float[Array, "h w"], photo: Bool[Array, "h w"], count: Any, quantile: float
 ) -> Float[Array, ""]:
-    """Upper threshold: position, from 1, of the first of 64 bins whose cumulative count exceeds quantile * count, / 64.
+    """Upper threshold: position, from 1, of the first bin whose cumulative count exceeds the share, / 64.
 
-    The quantile is taken to four decimals, so that whole numbers do and a rounding error never moves the threshold.
+    The share of all pixels is counted in whole numbers, with the quantile to four decimals, so that no
+    rounding error moves the threshold.
     """
     share = round(quantile * 10_000)
-    allowed = share * (count // 10_000) + share * (count % 10_000) // 10_000  # floor(quantile * count) within int32
+    allowed = (
+        share * (count // 10_000) + share * (count % 10_000) // 10_000
+    )  # floor(quantile * count) within int32
     bins = jnp.where(photo, jnp.floor((_BINS - 1) * magnitude + 0.5), _BINS)  # bin centres at 0, 1/63, ... 1
     index = jnp.int32(0)  # of the last bin with at most `allowed` pixels before it, found bit by bit
     for step in (32, 16, 8, 4, 2, 1):
@@ -146,7 +149,7 @@ def _quantile_threshold(
 def _is_ridge(
     magnitude: Float[Array, "h w"], by_row: Float[Array, "h w"], by_column: Float[Array, "h w"]
 ) -> Bool[Array, "h w"]:
-    """No smaller than the magnitude on either side along the gradient, interpolated between the two nearest pixels."""
+    """No smaller than the magnitude on either side along the gradient, interpolated between two pixels."""
     height, width = magnitude.shape
     padded = jnp.pad(magnitude, 1)
 
@@ -171,8 +174,8 @@ def _is_ridge(
 def hysteresis(weak: Bool[Array, "h w"], strong: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
     """The 8-connected components of `weak` that hold a pixel of `strong`.
 
-    Strong pixels grow into weak ones, 32 pixels to a word, which ends soon on photos. Chains that are still growing
-    after 256 px are settled by component labels, whose rounds depend on the chain's length only by its logarithm.
+    Strong pixels grow into weak ones, 32 pixels to a word, which ends soon on photos. Chains that are still
+    growing after 512 px are settled by component labels: few rounds, however long a chain winds, but costly.
 
     Args:
       weak: pixels that may be kept.
@@ -219,11 +222,11 @@ def _dilate(words: UInt32[Array, "h v"]) -> UInt32[Array, "h v"]:
 
 
 def _finished(weak: Bool[Array, "h w"], kept: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
-    """`kept`, part of `weak`, grown to whole components by labels that fall to the least of their component.
+    """`kept`, part of `weak`, grown to whole components by labels that fall to the component's least.
 
-    Label 0 is that of kept pixels; any other pixel starts with its own index, from 1, so that a label names a pixel of
-    the same component. Each round hands the least label around a pixel to it and to the pixel its label names, then
-    follows labels twice.
+    Label 0 is that of kept pixels; any other pixel starts with its own index, from 1, so that a label names a
+    pixel of the same component. Each round hands the least label around a pixel to it and to the pixel its
+    label names, then follows labels twice.
     """
     none = weak.size + 1  # label of what is not weak
     index = jnp.arange(1, none, dtype=jnp.int32).reshape(weak.shape)
@@ -253,4 +256,5 @@ def _checked_size(size: Any, shape: tuple[int, ...]) -> tuple[Int[Array, ""], In
     for name, value, limit in zip(("height", "width"), size, shape, strict=True):
         if is_concrete(value) and not 1 <= int(value) <= limit:
             raise ValueError(f"size: {name} must be in 1..{limit}, got {int(value)}")
-    return tuple(jnp.asarray(value).astype(jnp.int32) for value in size)
+    height, width = size
+    return jnp.asarray(height).astype(jnp.int32), jnp.asarray(width).astype(jnp.int32)

@@ -149,7 +149,7 @@ def write_image(path: Path, image: np.ndarray) -> None:
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write named arrays as one .npz, whole or not at all.
 
-    Uncompressed: a blur map only halves, and that takes longer (41 s for 24 megapixels) than all other writing.
+    Uncompressed: a blur map only halves, and that takes 41 s for 24 megapixels, more than all other writing.
     """
     members: dict[str, Any] = arrays  # savez also has options of its own, which no array here is
     with atomic_file(path) as file:

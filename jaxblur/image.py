@@ -24,7 +24,7 @@ def to_float(image: Any) -> Float[Array, "h w *c"]:
 
     Raises:
       TypeError: another dtype.
-      ValueError: another shape, an empty image, values that are not finite or outside [0, 1] (not seen while tracing).
+      ValueError: another shape, an empty image, or, where known before tracing, values not in [0, 1].
     """
     if not isinstance(image, jax.Array):
         image = np.asarray(image)
@@ -41,10 +41,11 @@ def to_float(image: Any) -> Float[Array, "h w *c"]:
         raise ValueError(f"image must have shape {_LAYOUT}, got {image.shape}")
 
     if image.dtype in _FULL_SCALE:
-        # XLA turns division by a constant it can see into a product with the rounded reciprocal; hidden from it, the
-        # division is correctly rounded, and 8 and 16 bits give the same numbers as NumPy does.
-        full_scale = jax.lax.optimization_barrier(jnp.float32(_FULL_SCALE[np.dtype(image.dtype)]))
-        return jnp.asarray(image).astype(jnp.float32) / full_scale
+        # XLA turns division by one number into a product with its rounded reciprocal. In two parts, the first
+        # of them exact, the quotient is correctly rounded: 8 and 16 bits give the same numbers, and NumPy's.
+        full_scale = _FULL_SCALE[np.dtype(image.dtype)]
+        values = jnp.asarray(image).astype(jnp.float32)
+        return values * (1 / (full_scale + 1)) + values * (1 / full_scale - 1 / (full_scale + 1))
     _check_unit_range(image)
     image = jnp.asarray(image)
     return image if image.dtype == jnp.float64 else image.astype(jnp.float32)

@@ -20,8 +20,9 @@ TABLE_SIGMA: tuple[float, ...] = (
 def radius_to_sigma(radius: Float[Array, "..."]) -> Float[Array, "..."]:
     """Convert disk radius to the Gaussian sigma of like sharpness.
 
-    Linear between the rows of the table that belongs to the RTF set; proportional below its first row (so that 0
-    stays 0) and beyond its last: a wide disk and a wide Gaussian both scale with the image, so their ratio is fixed.
+    Linear between the rows of the table that belongs to the RTF set; proportional below its first row (so
+    that 0 stays 0) and beyond its last: a wide disk and a wide Gaussian both scale with the image, so their
+    ratio is fixed.
 
     Args:
       radius: disk radii in px, not negative; NaN stays NaN.
@@ -33,8 +34,8 @@ def radius_to_sigma(radius: Float[Array, "..."]) -> Float[Array, "..."]:
       TypeError: `radius` is not floating-point.
 
     References:
-      D'Andres, Salvador, Kochale, Susstrunk, "Non-Parametric Blur Map Regression for Depth of Field Extension",
-      IEEE TIP 2016.
+      D'Andres, Salvador, Kochale, Susstrunk, "Non-Parametric Blur Map Regression for Depth of Field
+      Extension", IEEE TIP 2016.
     """
     return _convert("radius", radius, TABLE_RADIUS, TABLE_SIGMA)
 
@@ -58,7 +59,9 @@ def _convert(name: str, values: jax.Array, table: tuple[float, ...], result: tup
     values = jnp.asarray(values)
     if not jnp.issubdtype(values.dtype, jnp.floating):
         raise TypeError(f"{name} must hold floating-point numbers, got {values.dtype}")
-    knots = jnp.asarray(np.array((0.0, *table)), values.dtype)  # a row (0, 0) makes it proportional below the first
+    knots = jnp.asarray(
+        np.array((0.0, *table)), values.dtype
+    )  # a row (0, 0) makes it proportional below the first
     images = jnp.asarray(np.array((0.0, *result)), values.dtype)
     inside = jnp.interp(values, knots, images)
     return jnp.where(values > table[-1], values * (result[-1] / table[-1]), inside)

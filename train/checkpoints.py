@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore as ts
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 _log = logging.getLogger(__name__)
@@ -138,6 +139,10 @@ class Checkpoints:
         if metrics is not None and self._best_metric not in metrics:
             raise ValueError(f"best_metric must be one of {sorted(metrics)}, got {self._best_metric!r}")
         packed = jax.tree.map(_pack, state)
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(packed))
+        free = shutil.disk_usage(self.directory).free
+        if free < 2 * size:  # found out beforehand, a full disk is one plain message
+            self._fail(OSError(f"{free / 1e6:.1f} MB are free, {2 * size / 1e6:.1f} MB needed"))
         meta = {
             "checksum": _checksum(packed),
             "key": {
@@ -174,7 +179,7 @@ class Checkpoints:
         Damaged newer ones are removed with a warning, so that the run can write them again.
 
         Args:
-          like: pytree of arrays, PRNG keys or `jax.ShapeDtypeStruct`, built and typed like the state.
+          like: pytree of arrays (or `jax.ShapeDtypeStruct`) and PRNG keys, built and typed like the state.
           config: settings now, JSON; they must be those of the checkpoint.
           allow_config_change: go on even if they differ.
 
@@ -231,6 +236,7 @@ class Checkpoints:
 
     def _read(self, step: int, meta: dict[str, Any], like: Any) -> Checkpoint:
         target = jax.tree.map(_empty, like)
+        _probe(self.directory / str(step) / "state")
         items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
         packed = self._manager.restore(step, args=items)["state"]
         if _checksum(packed) != meta["checksum"]:
@@ -301,6 +307,17 @@ def _checksum(tree: Any) -> int:
     for leaf in jax.tree.leaves(tree):
         checksum = zlib.crc32(np.asarray(leaf).tobytes(), checksum)
     return checksum
+
+
+def _probe(folder: Path) -> None:
+    """Raise ValueError unless every array in an Orbax folder can be read.
+
+    Orbax would find out as well, but its other reads in flight then print tracebacks of their own.
+    """
+    store = ts.KvStore.open({"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}}).result()
+    names = store.list().result()
+    if not names or not all(store.read(name).result().value for name in names):  # a lost file reads as empty
+        raise ValueError("arrays are missing")
 
 
 def _drop_damaged_metrics(directory: Path) -> None:

@@ -2,11 +2,10 @@
 
 import contextlib
 import logging
-import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from jaxblur import parallel
 from train.checkpoints import Checkpoints
+from train.prefetch import prefetch
 from train.writers import Totals, Writers
 
 _log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def run(
 
         mapped = parallel.map_devices(_with_step_key(stage.step), donate_argnums=(0,), devices=devices)
         live, keys = (parallel.replicate(tree, devices=devices) for tree in (state, key))
-        batches = _prefetch(lambda i: parallel.shard(stage.batch(i), devices=devices), range(step, num_steps))
+        batches = prefetch(lambda i: parallel.shard(stage.batch(i), devices=devices), range(step, num_steps))
         stack.enter_context(contextlib.closing(batches))
         seconds_before, start, first = totals.seconds, time.monotonic(), step
         for batch in batches:
@@ -189,41 +189,6 @@ def _with_step_key(step: Callable[..., Any]) -> Callable[..., Any]:
         return step(state, batch, jax.random.fold_in(key, state.step))
 
     return keyed
-
-
-def _prefetch(
-    make: Callable[[int], Any], steps: Iterable[int], *, depth: int = 2
-) -> Generator[Any, None, None]:
-    """Yield `make(step)` for each step, made up to `depth` ahead in a thread; its errors come out here."""
-    results: queue.Queue[Any] = queue.Queue(maxsize=depth)
-    closed = threading.Event()
-
-    def put(item: Any) -> None:
-        while not closed.is_set():
-            with contextlib.suppress(queue.Full):
-                return results.put(item, timeout=0.1)
-
-    def work() -> None:
-        try:
-            for step in steps:
-                if closed.is_set():
-                    return
-                put((make(step), None))
-            put(None)
-        except BaseException as error:
-            put((None, error))
-
-    thread = threading.Thread(target=work, name="prefetch", daemon=True)
-    thread.start()
-    try:
-        while (item := results.get()) is not None:
-            batch, error = item
-            if error is not None:
-                raise error
-            yield batch
-    finally:
-        closed.set()
-        thread.join()
 
 
 @contextlib.contextmanager

@@ -18,8 +18,8 @@ def descending(
     """Running sums of `amounts` in descending order of `scores`, invalid ones last and worth nothing.
 
     Returns:
-      For every position of that order: the running sum before its group of equal scores, the running sum after the
-      group, and the scores in order (-inf for invalid ones).
+      For every position of that order: the running sum before its group of equal scores, the running sum
+      after the group, and the scores in order (-inf for invalid ones).
     """
     ordered_scores, ordered_amounts = _sort_descending(scores, amounts, valid)
     running = jnp.cumsum(ordered_amounts)

@@ -21,7 +21,8 @@ def error_by_confidence(
     """Mean error and count in ten equal bins of confidence, the last one closed.
 
     References:
-      Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017 (the reliability diagram).
+      Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017 (the reliability
+      diagram).
     """
     edges = (*np.linspace(0, 1, NUM_BINS + 1)[:-1], np.inf)
     return binned_mean(error, confidence, valid, edges=edges)

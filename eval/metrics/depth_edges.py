@@ -1,4 +1,4 @@
-"""Steps of blur between neighbours: where they are, how near, and whether an estimator finds them. NumPy and SciPy."""
+"""Steps of blur between neighbours: where they are, how near, and whether an estimator finds them."""
 
 import numpy as np
 import scipy.ndimage
@@ -10,7 +10,8 @@ TOLERANCE = 3.0  # px between an estimated and a true depth edge that count as t
 def blur_steps(radius: np.ndarray, *, min_step: float = MIN_STEP) -> np.ndarray:
     """Pixels next to a step of blur: (H, W) radius in px, NaN = unknown, to (H, W) bool.
 
-    A pixel is marked where its right or lower neighbour differs by at least `min_step`, and so is that neighbour.
+    A pixel is marked where its right or lower neighbour differs by at least `min_step`, and so is that
+    neighbour.
     """
     steps = np.zeros(radius.shape, bool)
     across = np.abs(np.diff(radius, axis=1)) >= min_step  # NaN compares False
@@ -26,7 +27,7 @@ def distance_to(mask: np.ndarray) -> np.ndarray:
     """Euclidean distance in px from every pixel to the nearest True one; infinite if there is none."""
     if not mask.any():
         return np.full(mask.shape, np.inf)
-    return scipy.ndimage.distance_transform_edt(~mask)
+    return np.asarray(scipy.ndimage.distance_transform_edt(~mask))
 
 
 def match_edges(
@@ -34,8 +35,9 @@ def match_edges(
 ) -> tuple[float, float, float]:
     """Precision, recall and their harmonic mean F of an edge map, within a tolerance.
 
-    Precision is the share of estimated edge pixels within `tolerance` px of a true one; recall the share of true ones
-    within `tolerance` of an estimated one. Unlike in the benchmark cited, several pixels may match the same one.
+    Precision is the share of estimated edge pixels within `tolerance` px of a true one; recall the share of
+    true ones within `tolerance` of an estimated one. Unlike in the benchmark cited, several pixels may match
+    the same one.
 
     Args:
       estimate: (H, W) bool.
@@ -43,11 +45,12 @@ def match_edges(
       tolerance: in px.
 
     Returns:
-      (precision, recall, F): precision is NaN if nothing is estimated, recall and F if there is nothing to find.
+      (precision, recall, F): precision is NaN if nothing is estimated, recall and F if there is nothing to
+      find.
 
     References:
-      Martin, Fowlkes, Malik, "Learning to Detect Natural Image Boundaries Using Local Brightness, Color, and Texture
-      Cues", IEEE TPAMI 2004.
+      Martin, Fowlkes, Malik, "Learning to Detect Natural Image Boundaries Using Local Brightness, Color, and
+      Texture Cues", IEEE TPAMI 2004.
     """
     precision = float((distance_to(truth)[estimate] <= tolerance).mean()) if estimate.any() else np.nan
     if not truth.any():

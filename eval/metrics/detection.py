@@ -1,7 +1,8 @@
 """Blur detection: a score, higher where more blurred, against a mask of what is out of focus.
 
-Every function takes flat arrays of equal length: `score` floating-point, `blurred` bool (True = out of focus) and
-`valid`, True where a pixel counts. All are jit-able; with nothing to judge (no blurred pixel, say) the result is NaN.
+Every function takes flat arrays of equal length: `score` floating-point, `blurred` bool (True = out of focus)
+and `valid`, True where a pixel counts. All are jit-able; with nothing to judge (no blurred pixel, say) the
+result is NaN.
 """
 
 import jax.numpy as jnp
@@ -18,10 +19,12 @@ Mask = Bool[Array, " n"]
 
 
 def average_precision(score: Score, blurred: Mask, valid: Mask) -> Float[Array, ""]:
-    """Area under the precision-recall curve, as the sum of precision times step in recall over all distinct scores.
+    """Area under the precision-recall curve, as the sum of precision times step in recall over all distinct
+    scores.
 
     References:
-      Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", IJCV 2010 (without its interpolation).
+      Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", IJCV 2010 (without its
+      interpolation).
     """
     positive = (blurred & valid).astype(score.dtype)
     before, after, ordered = descending(score, positive, valid)
@@ -32,7 +35,8 @@ def average_precision(score: Score, blurred: Mask, valid: Mask) -> Float[Array, 
 
 
 def roc_area(score: Score, blurred: Mask, valid: Mask) -> Float[Array, ""]:
-    """Area under the ROC curve: the chance that a blurred pixel scores higher than a sharp one, ties counting half.
+    """Area under the ROC curve: the chance that a blurred pixel scores higher than a sharp one, ties counting
+    half.
 
     References:
       Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", Radiology 1982.
@@ -75,7 +79,9 @@ def f_measure(precision: Float[Array, "..."], recall: Float[Array, "..."]) -> Fl
     denominator = BETA_SQUARED * precision + recall
     positive = denominator > 0
     product = (1 + BETA_SQUARED) * precision * recall
-    return jnp.where(positive, product / jnp.where(positive, denominator, 1), jnp.where(denominator == 0, 0, jnp.nan))
+    return jnp.where(
+        positive, product / jnp.where(positive, denominator, 1), jnp.where(denominator == 0, 0, jnp.nan)
+    )
 
 
 def adaptive_threshold(score: Score, valid: Mask) -> Float[Array, ""]:
@@ -95,7 +101,9 @@ def relative_threshold(score: Score, valid: Mask, *, alpha: float = 0.3) -> Floa
     return alpha * high + (1 - alpha) * low
 
 
-def detection_at(score: Score, blurred: Mask, valid: Mask, threshold: Float[Array, ""]) -> dict[str, Float[Array, ""]]:
+def detection_at(
+    score: Score, blurred: Mask, valid: Mask, threshold: Float[Array, ""]
+) -> dict[str, Float[Array, ""]]:
     """Judge the decision score >= threshold.
 
     Returns:

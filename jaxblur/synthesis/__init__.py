@@ -1,8 +1,6 @@
-"""Image formation on the device: blur kernels, uniform and layered blur, sensor noise and coding, exact
-labels.
+"""Image formation on the device: kernels, uniform and layered blur, noise, coding, and exact labels.
 
-Everything is pure and works under jit and vmap, with a traced parameter per sample; random functions take a
-key.
+All is pure and works under jit and vmap, with traced parameters per sample; random functions take keys.
 """
 
 from jaxblur.synthesis.formation import Border, blur, convolve, linear_to_srgb, srgb_to_linear, valid_part

@@ -1,4 +1,4 @@
-"""Uniform blur of an image by one kernel, in linear light as lenses do it or on coded values as papers do it."""
+"""Uniform blur of an image by one kernel, in linear light as a lens does it or on coded values."""
 
 from typing import Literal
 
@@ -88,7 +88,7 @@ def convolve(
 
 
 def valid_part(values: Shaped[Array, "h w *rest"], *, size: int) -> Shaped[Array, "h2 w2 *rest"]:
-    """The part of a map that border "valid" leaves with a kernel of `size`: size // 2 px less on each side."""
+    """The part of a map that border "valid" leaves with a kernel of `size`: size // 2 px off each side."""
     half = size // 2
     return values[half : values.shape[0] - half, half : values.shape[1] - half]
 

@@ -50,7 +50,8 @@ def composite_layers(
     check_rank("images", images, (4,), "(n, H, W, C)")
     if images.shape[:3] != alphas.shape:
         raise ValueError(f"images must have the layers and size of alphas {alphas.shape}, got {images.shape}")
-    alphas = alphas.astype(images.dtype).at[0].set(1.0)[..., None]
+    images = jnp.asarray(images)
+    alphas = jnp.asarray(alphas, images.dtype).at[0].set(1.0)[..., None]
     premultiplied = jnp.concatenate([to_light(images, linear_light) * alphas, alphas], axis=-1)
     blurred = jax.vmap(lambda layer, kernel: convolve(layer, kernel, border=border))(premultiplied, kernels)
     seen = blurred[0, ..., :-1]

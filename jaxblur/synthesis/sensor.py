@@ -129,8 +129,17 @@ def jpeg(
         raise ValueError(f"image must have 3 channels, got {image.shape[-1]}")
     if is_concrete(quality) and not float(quality) >= 1:
         raise ValueError(f"quality must be at least 1, got {float(quality)}")
-    height, width = image.shape[:2]
     quality = jnp.asarray(quality, image.dtype)
+    if is_concrete(subsample):
+        coded = _round_trip(image, quality, bool(subsample))
+    else:
+        coded = jnp.where(subsample, _round_trip(image, quality, True), _round_trip(image, quality, False))
+    return jnp.where(quality > 100, image, coded)
+
+
+@functools.partial(jax.jit, static_argnames="subsample")
+def _round_trip(image: Array, quality: Array, subsample: bool) -> Array:
+    height, width = image.shape[:2]
     scale = jnp.where(quality < 50, jnp.floor(5000 / quality), 200 - 2 * quality)
     luma_table, chroma_table = (
         jnp.clip(jnp.floor((jnp.asarray(table, image.dtype) * scale + 50) / 100), 1.0, 255.0)
@@ -140,21 +149,17 @@ def jpeg(
     padded = jnp.pad(pixels, [(0, -height % 16), (0, -width % 16), (0, 0)], mode="edge")
     ycc = _round(_mix(padded, _TO_YCC))
     luma = _code_blocks(ycc[0] - 128, luma_table)[:height, :width] + 128
-
-    def full() -> Array:
-        return jnp.stack([_code_blocks(plane, chroma_table)[:height, :width] for plane in (ycc[1], ycc[2])])
-
-    def halved() -> Array:
-        planes = [_code_blocks(_halve(plane), chroma_table) for plane in (ycc[1], ycc[2])]
-        return jnp.stack([_double(p[: -(-height // 2), : -(-width // 2)])[:height, :width] for p in planes])
-
-    if is_concrete(subsample):
-        chroma = halved() if subsample else full()
-    else:
-        chroma = jnp.where(subsample, halved(), full())
-    decoded = _mix(jnp.moveaxis(jnp.concatenate([luma[None], chroma]), 0, -1), _TO_RGB)
-    rgb = jnp.clip(_round(jnp.moveaxis(decoded, 0, -1)), 0.0, 255.0) / 255
-    return jnp.where(quality > 100, image, rgb)
+    chroma = ycc[1:]
+    if subsample:
+        # libjpeg fills partial blocks up to the right before it halves, downwards after it.
+        chroma = jax.vmap(_halve)(chroma[:, : height + height % 2])
+        chroma = jnp.pad(chroma, [(0, 0), (0, -chroma.shape[1] % 8), (0, 0)], mode="edge")
+    chroma = jax.vmap(_code_blocks, (0, None))(chroma, chroma_table)
+    if subsample:
+        chroma = jax.vmap(_double)(chroma[:, : -(-height // 2), : -(-width // 2)])
+    ycc = jnp.concatenate([luma[None], chroma[:, :height, :width]])
+    rgb = jnp.clip(_round(_mix(jnp.moveaxis(ycc, 0, -1), _TO_RGB)), 0.0, 255.0) / 255
+    return jnp.moveaxis(rgb, 0, -1)
 
 
 def _round(values: Array) -> Array:
@@ -169,7 +174,7 @@ def _mix(image: Array, matrix: np.ndarray) -> Array:
 
 
 def _code_blocks(plane: Array, table: Array) -> Array:
-    """Cosine transform of 8 x 8 blocks, rounding to multiples of `table`, and back to whole values in range."""
+    """Cosine transform of 8 x 8 blocks, rounding to multiples of `table`, and back to whole values."""
     height, width = plane.shape
     transform = jnp.asarray(_cosines(), plane.dtype)
     blocks = plane.reshape(height // 8, 8, width // 8, 8)

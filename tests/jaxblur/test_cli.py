@@ -167,6 +167,12 @@ def test_bad_photos_get_one_line_each_and_the_others_are_done(tmp_path, photo, r
     assert all(message in errors[name] for name, message in expected.items())
 
 
+def test_nothing_but_missing_photos_makes_no_folder(tmp_path, capfd):
+    assert run("estimate", tmp_path / "a.jpg", tmp_path / "b", "--output", tmp_path / "out") == 2
+    assert len(capfd.readouterr().err.splitlines()) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_errors_of_the_estimator_are_reported_too(tmp_path, photo, monkeypatch, capfd):
     def failing(image, weights, **options):
         raise RuntimeError("RESOURCE_EXHAUSTED: out of memory\n  details\n  more")

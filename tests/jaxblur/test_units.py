@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from jaxblur.units import TABLE_RADIUS, TABLE_SIGMA, radius_to_sigma, sigma_to_radius
 
 
@@ -21,7 +22,9 @@ def test_table_rows_are_met_both_ways():
 
 def test_matches_the_walk_through_the_table(rng):
     radius = np.concatenate([rng.uniform(0, 9, 200), [0, 0.2, 5.999, 6.0, 6.001, 60]]).astype(np.float32)
-    np.testing.assert_allclose(radius_to_sigma(jnp.array(radius)), [_oracle(float(r)) for r in radius], rtol=2e-6)
+    np.testing.assert_allclose(
+        radius_to_sigma(jnp.array(radius)), [_oracle(float(r)) for r in radius], rtol=2e-6
+    )
 
 
 def test_inverse_increasing_and_finite_gradient():

@@ -1,1 +1,1 @@
-"""Sharp crops and layers of photos for training: a pure function of (seed, split, step, place in the batch)."""
+"""Sharp crops and layers of photos for training, a pure function of (seed, split, step, sample)."""

@@ -18,9 +18,9 @@ class Region:
 def side_range(
     shape: tuple[int, ...], size: int, scale_range: tuple[float, float], longest_side: int
 ) -> tuple[int, int] | None:
-    """Smallest and largest side (px of the photo) of regions that make crops of `size` px; None for too small a photo.
+    """Smallest and largest side, px, of regions that make crops of `size` px; None for too small a photo.
 
-    Scales count from the photo reduced to `longest_side`: a pixel of a large photo is softer than one of a small photo.
+    Scales count from the photo reduced to `longest_side`: pixels of large photos are softer.
     """
     shortest, longest = min(shape[:2]), max(shape[:2])
     reduction = max(1.0, longest / longest_side)
@@ -32,8 +32,8 @@ def side_range(
 def random_side(rng: np.random.Generator, sides: tuple[int, int], size: int) -> int:
     """A side between the two, drawn so that the scale size / side is uniform; scales from 0.7 to 1 become 1.
 
-    Averaging over areas little larger than a pixel mixes neighbours, and blurs a perfectly sharp photo to a disk radius of
-    about 0.7 px at scales 0.75 to 0.97 (measured on steps; below 0.5 px at scales up to 0.7).
+    Averaging over areas little larger than a pixel mixes neighbours, and blurs a perfectly sharp photo to a
+    disk radius of about 0.7 px at scales 0.75 to 0.97 (measured on steps; about 0.5 px at scales up to 0.7).
     """
     side = round(1 / rng.uniform(1 / (sides[1] + 0.499), 1 / (sides[0] - 0.499)))
     return size if side < size / 0.7 else side

@@ -1,4 +1,4 @@
-"""A plain folder of photos, with `photos.csv` (licences) if it is there, and a bounded cache of decoded photos."""
+"""A plain folder of photos, with `photos.csv` (licences) if it is there, and a bounded cache."""
 
 import collections
 import csv
@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Photos(Protocol):
-    """Photos by number. `names` are stable (held-out photos are chosen by them) and as many as there are photos."""
+    """Photos by number. `names`, one for each, are stable: held-out photos are chosen by them."""
 
     names: Sequence[str]
 
@@ -35,7 +35,8 @@ class FolderPhotos:
     """All JPEG, PNG and TIFF files under a folder, at any depth, in the order of their paths.
 
     Args:
-      folder: where to look; `photos.csv` in it, with the columns `file` (path inside the folder) and `licence`, is optional.
+      folder: where to look. `photos.csv` in it, with the columns `file` (path inside the folder) and
+        `licence`, is optional.
     Raises:
       FileNotFoundError: no such folder, or no photo in it.
       ValueError: `photos.csv` lacks a column.
@@ -45,7 +46,7 @@ class FolderPhotos:
         if not folder.is_dir():
             raise FileNotFoundError(f"photo folder {folder} does not exist")
         files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        self.names = sorted(path.relative_to(folder).as_posix() for path in files)
+        self.names: Sequence[str] = sorted(path.relative_to(folder).as_posix() for path in files)
         if not self.names:
             raise FileNotFoundError(f"photo folder {folder} has no photo in it ({', '.join(SUFFIXES)})")
         self._folder = folder
@@ -63,7 +64,9 @@ class FolderPhotos:
 def decode(encoded: bytes, name: str) -> np.ndarray | None:
     """Decodes an image file's bytes to (H, W, 3) RGB uint8; None, with one warning logged, if that fails."""
     try:
-        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(
+            np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        )
     except cv2.error:  # an empty file, for one
         image = None
     if image is None:
@@ -73,7 +76,7 @@ def decode(encoded: bytes, name: str) -> np.ndarray | None:
 
 
 class CachedPhotos:
-    """Photos that are decoded once, as long as the decoded ones fit into `max_bytes`; the least used leave first.
+    """Photos that are decoded once, as long as they fit into `max_bytes`; the least used leave first.
 
     May be shared by threads.
     """
@@ -118,5 +121,7 @@ def _read_licences(path: Path) -> dict[str, str]:
         reader = csv.DictReader(file)
         missing = {"file", "licence"} - set(reader.fieldnames or ())
         if missing:
-            raise ValueError(f"{path} must have the columns file and licence, lacks {', '.join(sorted(missing))}")
+            raise ValueError(
+                f"{path} must have the columns file and licence, lacks {', '.join(sorted(missing))}"
+            )
         return {row["file"]: row["licence"] for row in reader}

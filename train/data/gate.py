@@ -1,4 +1,4 @@
-"""Sharpness gate: is a crop in focus wherever it has edges? Training labels are only as true as the crops are sharp."""
+"""Sharpness gate: is a crop in focus wherever it has edges? Labels are only as true as crops are sharp."""
 
 import dataclasses
 from typing import NamedTuple
@@ -7,14 +7,15 @@ import cv2
 import numpy as np
 
 _REBLUR_SIGMA = 1.0
-# The gradient's filter and the pixel itself blur, too: a perfect step reads this sigma (px), taken out in quadrature.
+# The gradient's filter and the pixel itself blur, too: a perfect step reads this sigma (px). It is taken out
+# in quadrature.
 _STEP_SIGMA = 0.83
 # Gradient of a step of height 1 that was re-blurred.
 _STEP_GRADIENT = 0.32
-# Gradients are compared at their largest in a 3x3 neighbourhood, and smoothed along the edge. Without that, a perfect step
-# reads anything from 0 to 0.45 px, depending on its slope and on where in the pixel it lies.
+# Gradients are compared at their largest in a 3x3 neighbourhood, and smoothed along the edge. Without that, a
+# perfect step reads anything from 0 to 0.45 px, depending on its slope and on where in the pixel it lies.
 _NEIGHBOURHOOD = np.ones((3, 3), np.uint8)
-# The training's edge detector (jaxblur.detect_edges): edges are the strongest 30 % of gradients, linked down to 0.4 of that.
+# As jaxblur.detect_edges: edges are the strongest 30 % of gradients, linked down to 0.4 of that.
 _EDGE_QUANTILE = 0.7
 _LOW_TO_HIGH = 0.4
 
@@ -24,8 +25,8 @@ class GateConfig:
     """What a crop must fulfil to be used as sharp content.
 
     Attributes:
-      max_sigma: largest allowed blur, a Gaussian sigma in px of the crop, for the median of all edges.
-      max_cell_sigma: the same for the median of the edges in the blurriest cell.
+      max_sigma: largest allowed blur, as the Gaussian sigma in px of the crop that two thirds of the edge
+        points stay below, in the whole crop and in every cell of it.
       cell: side of the square cells, px.
       min_cell_edges: cells with fewer edge points have no say.
       min_step: faintest edge that is measured, as the step in coded value (0 to 255) that it makes.
@@ -35,7 +36,6 @@ class GateConfig:
     """
 
     max_sigma: float = 0.3
-    max_cell_sigma: float = 0.6
     cell: int = 28
     min_cell_edges: int = 12
     min_step: float = 4.0
@@ -44,13 +44,13 @@ class GateConfig:
     max_clipped_share: float = 0.3
 
     def __post_init__(self):
-        for name in ("max_sigma", "max_cell_sigma", "cell", "min_cell_edges"):
+        for name in ("max_sigma", "cell", "min_cell_edges"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"gate.{name} must be positive, got {getattr(self, name)}")
 
 
 class EdgeBlur(NamedTuple):
-    """Edge points (N, 2) as (row, col); Gaussian sigma there, px (N,); height of the step there, coded value (N,)."""
+    """Edge points (N, 2) as (row, col); Gaussian sigma there (N,), px; step there (N,), coded value."""
 
     points: np.ndarray
     sigma: np.ndarray
@@ -60,15 +60,15 @@ class EdgeBlur(NamedTuple):
 def edge_blur(image: np.ndarray, *, min_step: float = GateConfig.min_step) -> EdgeBlur:
     """Measures the blur of an image at its edges by the gradient's ratio to that of the re-blurred image.
 
-    A step blurred by a Gaussian of sigma s and once more by one of sigma 1 loses gradient by R = sqrt(s^2 + 1) / s, so
-    s = 1 / sqrt(R^2 - 1).
+    A step blurred by a Gaussian of sigma s and once more by one of sigma 1 loses gradient by the factor
+    R = sqrt(s^2 + 1) / s, so s = 1 / sqrt(R^2 - 1).
 
     Args:
       image: (H, W, 3) RGB or (H, W), uint8.
       min_step: faintest edge, as the step in coded value (0 to 255) that it makes.
     Returns:
-      Blur at the edges: sigma 0 is perfectly sharp, inf is where re-blurring does not weaken the gradient. The step is
-      right for a sharp edge and too low for a blurred one.
+      Blur at the edges: sigma 0 is perfectly sharp, inf is where re-blurring does not weaken the gradient.
+      The step is right for a sharp edge and too low for a blurred one.
     References:
       Zhuo and Sim, Defocus map estimation from a single image, Pattern Recognition 44, 2011, eq. 4 to 7.
     """
@@ -110,7 +110,9 @@ def rejection(crop: np.ndarray, config: GateConfig, *, mask: np.ndarray | None =
       "" for a crop that passes; otherwise "clipped", "no clear edges" or "blurred".
     """
     num_pixels = crop[..., 0].size if mask is None else np.count_nonzero(mask)
-    clipped = (cv2.inRange(crop, (253,) * 3, (255,) * 3) | cv2.inRange(crop, (0,) * 3, (2,) * 3)) > 0
+    white = cv2.inRange(crop, np.array([253] * 3), np.array([255] * 3))
+    black = cv2.inRange(crop, np.array([0] * 3), np.array([2] * 3))
+    clipped = cv2.bitwise_or(white, black) > 0
     if mask is not None:
         clipped &= mask
     if np.count_nonzero(clipped) > config.max_clipped_share * num_pixels:
@@ -121,18 +123,24 @@ def rejection(crop: np.ndarray, config: GateConfig, *, mask: np.ndarray | None =
         points, sigma, step = points[inside], sigma[inside], step[inside]
     if np.count_nonzero(step >= config.min_clear_step) < max(config.min_clear_share * num_pixels, 1):
         return "no clear edges"
-    if np.median(sigma) > config.max_sigma:
+    if _upper(sigma) > config.max_sigma:
         return "blurred"
     cells = (points[:, 0] // config.cell) * crop.shape[1] + points[:, 1] // config.cell
     for cell in np.unique(cells):
         in_cell = sigma[cells == cell]
-        if len(in_cell) >= config.min_cell_edges and np.median(in_cell) > config.max_cell_sigma:
+        if len(in_cell) >= config.min_cell_edges and _upper(in_cell) > config.max_sigma:
             return "blurred"
     return ""
 
 
+def _upper(sigma: np.ndarray) -> float:
+    """What two thirds of the values stay below; the others may be soft by nature (shading, shadows)."""
+    rank = (2 * len(sigma)) // 3
+    return float(np.partition(sigma, rank)[rank])
+
+
 def _gradient(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences per px along the rows' and the columns' direction, smoothed across it; edge pixels repeated."""
+    """Central differences per px in the two directions, smoothed across; edge pixels repeated."""
     difference, smooth = np.array([-0.5, 0, 0.5], np.float32), np.array([0.25, 0.5, 0.25], np.float32)
     row = cv2.sepFilter2D(image, -1, smooth, difference, borderType=cv2.BORDER_REPLICATE)
     col = cv2.sepFilter2D(image, -1, difference, smooth, borderType=cv2.BORDER_REPLICATE)

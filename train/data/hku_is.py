@@ -1,6 +1,7 @@
-"""TFDS builder of HKU-IS, photos with masks of their salient objects; `python -m train.data.hku_is` prepares it.
+"""TFDS builder of HKU-IS: photos with masks of their salient objects.
 
-The data set is free for research; download it from its authors and unpack it, so that MANUAL_DIR holds `imgs/` and `gt/`.
+The data set is free for research. Download it from its authors, unpack it so that a folder holds `imgs/`
+and `gt/`, and prepare it by `python -m train.data.hku_is --manual-dir FOLDER`.
 """
 
 import dataclasses
@@ -9,6 +10,7 @@ from pathlib import Path
 import cv2
 import tensorflow_datasets as tfds
 import tyro
+from etils import epath
 
 
 class HkuIs(tfds.core.GeneratorBasedBuilder):
@@ -17,12 +19,12 @@ class HkuIs(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Unpack HKU-IS, so that the manual folder holds imgs/ and gt/."
-    pkg_dir_path = Path(__file__).parent
+    pkg_dir_path = epath.Path(__file__).parent
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
-            description="Photos with masks of their salient objects, several objects or touching the border in most.",
+            description="Photos with masks of their salient objects.",
             features=tfds.features.FeaturesDict(
                 {
                     "image": tfds.features.Image(shape=(None, None, 3)),

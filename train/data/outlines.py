@@ -36,7 +36,8 @@ class PolygonCutouts:
     """Outlines as polygons, from a JSON file.
 
     Args:
-      path: {"instances": [{"file": path in the photo folder, "segmentation": [[x0, y0, x1, y1, ...], ...]}, ...]}, px.
+      path: {"instances": [{"file": path in the photo folder, "segmentation": polygons}, ...]}, a polygon
+        being [x0, y0, x1, y1, ...] in px.
       photos: where the files are; each photo with outlines is decoded once to check that they fit.
     Raises:
       ValueError: no such JSON, a file that is not among the photos, or an outline that leaves its photo.
@@ -48,14 +49,18 @@ class PolygonCutouts:
         index_of = {name: index for index, name in enumerate(photos.names)}
         for file, polygons in _read(path):
             if file not in index_of:
-                raise ValueError(f"outline file {path} does not match the photos: it names {file}, which is not there")
+                raise ValueError(
+                    f"outline file {path} does not match the photos: it names {file}, which is not there"
+                )
             image = photos.load(index_of[file])
             if image is None:
                 continue
             corners = np.concatenate(polygons)
             if corners.min() < -1 or (corners > np.array(image.shape[1::-1]) + 1).any():
                 size = f"{image.shape[1]}x{image.shape[0]}"
-                raise ValueError(f"outline file {path} does not match the photos: an outline leaves {file} ({size} px)")
+                raise ValueError(
+                    f"outline file {path} does not match the photos: an outline leaves {file} ({size} px)"
+                )
             self._photos.append(index_of[file])
             self._polygons.append(polygons)
 
@@ -79,7 +84,7 @@ class PolygonCutouts:
 def region_across(
     rng: np.random.Generator, boundary: np.ndarray, shape: tuple[int, ...], side: int
 ) -> crops.Region:
-    """A square region of the photo with a random point of the outline in its middle half, as far as the photo allows."""
+    """A square region with a random point of the outline in its middle half, as far as the photo allows."""
     point = boundary[rng.integers(len(boundary))]
     corner = np.floor(point - side * rng.uniform(0.25, 0.75, size=2)).astype(int)
     top, left = np.clip(corner, 0, np.array(shape[:2]) - side)
@@ -87,12 +92,12 @@ def region_across(
 
 
 def core(alpha: np.ndarray) -> np.ndarray:
-    """Pixels that are surely the object's own, (S, S) bool: outlines are drawn by hand, their rim is mixed."""
+    """Pixels that are surely the object's own, (S, S) bool: the rim of a hand-drawn outline is mixed."""
     return cv2.erode(np.where(alpha == 255, 1, 0).astype(np.uint8), _RIM, borderValue=1) > 0
 
 
 def extended(crop: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Replaces what is not the object by its nearest pixels, so that no colour of its old surroundings is left.
+    """Replaces what is not the object by its nearest pixels: no colour of its old surroundings is left.
 
     Args:
       crop: (S, S, 3) uint8.
@@ -102,6 +107,7 @@ def extended(crop: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """
     outside = np.where(inside, 0, 1).astype(np.uint8)
     _, labels = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    labels = np.asarray(labels, np.intp)
     nearest = np.zeros(labels.max() + 1, np.intp)
     nearest[labels[inside]] = np.flatnonzero(inside)
     return crop.reshape(-1, 3)[nearest[labels]]

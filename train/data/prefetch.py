@@ -56,7 +56,7 @@ def prefetch(
     """Calls `source_fn(step)` for step = first_step, first_step + 1, ... ahead of use.
 
     Args:
-      source_fn: makes the batch of a step; must depend on the step alone and be safe to call from several threads.
+      source_fn: makes the batch of a step; must depend on the step alone and be safe for threads.
       first_step: where to begin.
       depth: most batches kept ready or in the making.
       num_threads: how many batches are made at once.

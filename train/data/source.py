@@ -4,14 +4,14 @@ import collections
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from train.data import crops, outlines, shapes
+from train.data.config import DataConfig
 from train.data.folder import CachedPhotos, FolderPhotos, Photos
-from train.data.gate import GateConfig, rejection
+from train.data.gate import rejection
 from train.data.tfds_source import open_tfds
 
 Split = Literal["train", "held_out"]
@@ -22,59 +22,8 @@ _MAX_TRIES = 1000
 _MIN_OBJECT_SHARE, _MAX_OBJECT_SHARE = 0.05, 0.95
 
 
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """Where photos come from and how crops are taken.
-
-    Attributes:
-      photos: a folder of photos; `photos.csv` and `coco_instances.json` in it are used if there.
-      tfds: instead of a folder, TFDS data sets prepared as array_record: "imagenet2012", "coco/2017", "hku_is".
-      tfds_dir: where those are; None = the default folder of TFDS.
-      crop_size: side of the crops S, px.
-      contents_per_batch: samples B of the whole batch, over all processes.
-      scale_range: random reduction of the photo; 1 = as it is. Scales from 0.7 to 1 become 1, see `crops.random_side`.
-      longest_side: larger photos are first reduced to this, px; scales count from there.
-      recolour_share: share of crops with mildly changed colours.
-      grey_share: share of crops made grey.
-      outline_share: share of layers whose foreground is an object cut out of a photo, if there are outlines; the others are procedural.
-      held_out_share: share of the photos, chosen by name, that only the held-out split sees.
-      gate: limits of the sharpness gate.
-      cache_bytes: memory for decoded photos.
-      seed: of every random choice.
-    """
-
-    photos: Path | None = None
-    tfds: tuple[str, ...] = ()
-    tfds_dir: Path | None = None
-    crop_size: int = 112
-    contents_per_batch: int = 16
-    scale_range: tuple[float, float] = (0.4, 1.0)
-    longest_side: int = 1600
-    recolour_share: float = 0.5
-    grey_share: float = 0.1
-    outline_share: float = 0.5
-    held_out_share: float = 0.12
-    gate: GateConfig = GateConfig()
-    cache_bytes: int = 1 << 30
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("crop_size", "contents_per_batch", "longest_side", "cache_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("recolour_share", "grey_share", "outline_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        if not 0 < self.held_out_share < 1:
-            raise ValueError(f"held_out_share must be in (0, 1), got {self.held_out_share}")
-        if not 0 < self.scale_range[0] <= self.scale_range[1] <= 1:
-            raise ValueError(f"scale_range must be rising and in (0, 1], got {self.scale_range}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
-
-
 class Source:
-    """Sharp crops and layers of photos: a pure function of (seed, split, step, place in the batch), safe for threads.
+    """Sharp crops and layers, a pure function of (seed, split, step, place in the batch); safe for threads.
 
     Args:
       config: see `DataConfig`.
@@ -92,7 +41,9 @@ class Source:
         self._name = name
         self._indices = split_by_name(photos.names, config.held_out_share)
         if not all(len(indices) for indices in self._indices.values()):
-            raise ValueError(f"{name} must have at least two photos, one of them to be held out, got {len(photos.names)}")
+            raise ValueError(
+                f"{name} must have at least two photos, one of them to be held out, got {len(photos.names)}"
+            )
         self._objects: dict[str, list[int]] = {split: [] for split in _SPLITS}
         held_out = set(self._indices["held_out"].tolist())
         if cutouts is not None:
@@ -129,7 +80,8 @@ class Source:
           process_index: which share of the batch to make.
           process_count: number of shares.
         Returns:
-          {"foreground": (B / process_count, S, S, 3) RGB uint8, "background": likewise, "alpha": (..., S, S) uint8}.
+          {"foreground": (B / process_count, S, S, 3) RGB uint8, "background": likewise,
+          "alpha": (B / process_count, S, S) uint8}.
         Raises:
           ValueError: as for `contents`.
         """
@@ -137,7 +89,7 @@ class Source:
 
     def photo_names(self, split: Split) -> list[str]:
         """Names of the split's photos, in order."""
-        return [self._photos.names[index] for index in self._indices[split]]
+        return [self._photos.names[int(index)] for index in self._indices[split]]
 
     def num_outlines(self, split: Split) -> int:
         """Number of objects with an outline in the split."""
@@ -149,9 +101,14 @@ class Source:
         return dict(counts.most_common())
 
     def _batch(
-        self, sample: Callable[..., dict[str, np.ndarray]], kind: int, step: int, split: Split, process_index: int,
+        self,
+        sample: Callable[[np.random.Generator, Split], dict[str, np.ndarray]],
+        kind: int,
+        step: int,
+        split: Split,
+        process_index: int,
         process_count: int,
-    ) -> dict[str, np.ndarray]:  # fmt: skip
+    ) -> dict[str, np.ndarray]:
         size, rest = divmod(self.config.contents_per_batch, process_count)
         if rest:
             raise ValueError(
@@ -173,8 +130,8 @@ class Source:
         return {"content": self._sharp_crop(rng, split)[0]}
 
     def _layer(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
-        if self._objects[split] and rng.random() < self.config.outline_share:
-            foreground, alpha, photo = self._sharp_object(rng, split)
+        if self._cutouts is not None and self._objects[split] and rng.random() < self.config.outline_share:
+            foreground, alpha, photo = self._sharp_object(rng, split, self._cutouts)
         else:
             alpha = shapes.random_shape(rng, self.config.crop_size)
             foreground, photo = self._sharp_crop(rng, split)
@@ -184,7 +141,7 @@ class Source:
     def _sharp_crop(
         self, rng: np.random.Generator, split: Split, *, other_than: int | None = None
     ) -> tuple[np.ndarray, int]:
-        """A crop that passes the gate, (S, S, 3), and its photo's index; of another photo if the split has one that is usable."""
+        """A crop that passes the gate, (S, S, 3), and its photo's index; not `other_than`, if possible."""
         config, refused = self.config, collections.Counter()
         indices = self._indices[split]
         for attempt in range(_MAX_TRIES):
@@ -193,7 +150,9 @@ class Source:
                 continue
             image, sides, reason = self._load(index)
             if image is not None and sides is not None:
-                region = crops.random_region(rng, image.shape, crops.random_side(rng, sides, config.crop_size))
+                region = crops.random_region(
+                    rng, image.shape, crops.random_side(rng, sides, config.crop_size)
+                )
                 crop = crops.cut(image, region, config.crop_size)
                 reason = rejection(crop, config.gate)
                 if not reason:
@@ -202,11 +161,12 @@ class Source:
             refused[reason] += 1
         raise self._nothing_found("crops", split, refused)
 
-    def _sharp_object(self, rng: np.random.Generator, split: Split) -> tuple[np.ndarray, np.ndarray, int]:
+    def _sharp_object(
+        self, rng: np.random.Generator, split: Split, cutouts: outlines.Cutouts
+    ) -> tuple[np.ndarray, np.ndarray, int]:
         """A crop across an object's boundary, sharp inside: (S, S, 3), coverage (S, S), the photo's index."""
         config, refused = self.config, collections.Counter()
-        cutouts, objects = self._cutouts, self._objects[split]
-        assert cutouts is not None  # for the type checker: there are objects
+        objects = self._objects[split]
         for _ in range(_MAX_TRIES):
             number = objects[rng.integers(len(objects))]
             index = cutouts.photo(number)
@@ -256,8 +216,8 @@ def open_source(config: DataConfig) -> Source:
 
     Raises:
       FileNotFoundError: the folder is missing or has no photo, or a data set is not prepared.
-      ValueError: no or two kinds of photos named; fewer than two photos; every photo unreadable or too small, or
-        rejected by the gate; outlines that do not match.
+      ValueError: no or two kinds of photos named; fewer than two photos; every photo unreadable or too
+        small, or rejected by the gate; outlines that do not match.
     """
     if (config.photos is None) == (not config.tfds):
         raise ValueError("name either a photo folder (photos) or TFDS data sets (tfds)")
@@ -281,8 +241,8 @@ def open_source(config: DataConfig) -> Source:
 def split_by_name(names: Sequence[str], held_out_share: float) -> dict[Split, np.ndarray]:
     """Indices of the photos of each split, chosen by the SHA-256 of the file name without its folders.
 
-    A photo stays on its side when others are added or the folder moves. Only where a side would be empty does the photo
-    with the nearest hash change over.
+    A photo stays on its side when others are added or the folder moves. Only where a side would be empty does
+    the photo with the nearest hash change over.
     """
     hashes = np.array([_unit_hash(name) for name in names])
     held_out = hashes < held_out_share

@@ -1,4 +1,4 @@
-"""Photos and masks from TFDS data sets, by random access to their array_record files; TensorFlow is not imported."""
+"""Photos and masks from TFDS data sets, by random access to array_record files, without TensorFlow."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,10 +28,14 @@ class _Records:
 
 
 class TfdsPhotos:
-    """Photos of several data sets, one after the other; named by data set and number, as files are found by content only."""
+    """Photos of several data sets, one after the other, each named by data set and number."""
 
     def __init__(self, data_sets: Sequence[_Records]):
-        self.names = [f"{data.name.replace('/', '-')}-{index:07d}" for data in data_sets for index in range(len(data.source))]
+        self.names: Sequence[str] = [
+            f"{data.name.replace('/', '-')}-{index:07d}"
+            for data in data_sets
+            for index in range(len(data.source))
+        ]
         self._data_sets = data_sets
         self._ends = np.cumsum([len(data.source) for data in data_sets])
 
@@ -53,7 +57,7 @@ class _Masks:
     """The masks of a data set, as (H, W) uint8 by number."""
 
     def __init__(self, data: _Records):
-        self.names = [f"mask {data.name}-{index:07d}" for index in range(len(data.source))]
+        self.names: Sequence[str] = [f"mask {data.name}-{index:07d}" for index in range(len(data.source))]
         self._data = data
 
     def load(self, index: int) -> np.ndarray | None:
@@ -124,12 +128,14 @@ def open_tfds(names: Sequence[str], data_dir: Path | None) -> tuple[TfdsPhotos, 
 def _open_records(name: str, data_dir: Path | None) -> Sequence[Any]:
     """The train split as a sequence of {"image": encoded bytes, ...}."""
     import tensorflow_datasets as tfds  # heavy, and part of an extra
+    from tensorflow_datasets.core import read_only_builder
 
     try:
         # From the files alone: the code of most builders imports TensorFlow.
-        builder = tfds.core.read_only_builder.builder_from_files(name, data_dir=data_dir)
+        builder: Any = read_only_builder.builder_from_files(name, data_dir=data_dir)
         # OpenCV decodes: TFDS would do it with whatever library it finds.
-        encoded = {name: tfds.decode.SkipDecoding() for name in ("image", "mask") if name in builder.info.features}
+        features = set(builder.info.features) & {"image", "mask"}
+        encoded = {feature: tfds.decode.SkipDecoding() for feature in features}
         return builder.as_data_source("train", decoders=encoded)
     except (tfds.core.DatasetNotFoundError, NotImplementedError) as error:
         if name == _WITH_MASKS:
@@ -138,4 +144,6 @@ def _open_records(name: str, data_dir: Path | None) -> Sequence[Any]:
         else:
             command = f"tfds build {name} --file_format=array_record"
             command += f" --data_dir={data_dir}" if data_dir else ""
-        raise FileNotFoundError(f"TFDS data set {name} is not prepared as array_record; run: {command}") from error
+        raise FileNotFoundError(
+            f"TFDS data set {name} is not prepared as array_record; run: {command}"
+        ) from error

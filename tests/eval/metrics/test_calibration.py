@@ -7,7 +7,8 @@ from eval.metrics import calibration
 
 
 def _risk_oracle(error, confidence):
-    """Risk at every coverage; ties averaged over many random orders by giving each tied pixel the tie's mean."""
+    """Risk at every coverage; ties averaged over many random orders by giving each tied pixel the tie's
+    mean."""
     error = error.astype(np.float64).copy()
     for value in np.unique(confidence):
         error[confidence == value] = error[confidence == value].mean()

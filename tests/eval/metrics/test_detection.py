@@ -38,7 +38,9 @@ def test_decision_matches_scikit_learn(case):
     assert float(got["iou"]) == pytest.approx(sklearn.metrics.jaccard_score(truth, decision), rel=1e-5)
     f = sklearn.metrics.fbeta_score(truth, decision, beta=np.sqrt(0.3))
     assert float(got["f"]) == pytest.approx(f, rel=1e-5)
-    assert float(got["precision"]) == pytest.approx(sklearn.metrics.precision_score(truth, decision), rel=1e-5)
+    assert float(got["precision"]) == pytest.approx(
+        sklearn.metrics.precision_score(truth, decision), rel=1e-5
+    )
     assert float(got["recall"]) == pytest.approx(sklearn.metrics.recall_score(truth, decision), rel=1e-5)
 
 
@@ -63,7 +65,9 @@ def test_perfect_and_reversed_scores():
 def test_thresholds():
     score, valid = jnp.array([0.1, 0.2, 0.6, 9.0]), jnp.array([True, True, True, False])
     assert float(detection.adaptive_threshold(score, valid)) == pytest.approx(0.6)  # twice the mean, 0.3
-    assert float(detection.adaptive_threshold(jnp.full(4, 0.7), valid)) == pytest.approx(0.7)  # never above all
+    assert float(detection.adaptive_threshold(jnp.full(4, 0.7), valid)) == pytest.approx(
+        0.7
+    )  # never above all
     assert float(detection.relative_threshold(score, valid)) == pytest.approx(0.3 * 0.6 + 0.7 * 0.1)
 
 

@@ -9,7 +9,8 @@ from eval.metrics import regression
 
 
 def _case(rng, n=300):
-    """Float32 estimate and truth with ties, and a mask; what is masked out is absurd, so that a leak shows."""
+    """Float32 estimate and truth with ties, and a mask; what is masked out is absurd, so that a leak
+    shows."""
     truth = np.round(rng.uniform(0.5, 6, n) * 4) / 4
     estimate = np.round((0.7 * truth + 0.4 + rng.standard_t(2, n) * 0.3) * 16) / 16
     valid = rng.uniform(size=n) < 0.7
@@ -71,7 +72,7 @@ def test_affine_invariant_errors_ignore_affine_maps_and_handle_constants(rng):
 
 
 def test_dmenet_protocol_equals_a_hand_calculation():
-    # radius 0.6 -> row 0.5 -> sigma 0.3; 1.0 -> 0.65; 6.0 -> 3.275; estimates 0.5, 0.65, 4 (clipped to 3.275).
+    # radius 0.6 -> row 0.5 -> sigma 0.3; 1.0 -> 0.65; 6.0 -> 3.275; estimates 0.5, 0.65, 4 (-> 3.275).
     truth = regression.nearest_table_sigma(jnp.array([0.6, 1.0, 6.0, 3.0]))
     np.testing.assert_allclose(truth, [0.3, 0.65, 3.275, 1.65], rtol=1e-6)
     valid = jnp.array([True, True, True, False])

@@ -14,7 +14,9 @@ def draw_rectangles(rng: np.random.Generator, height: int, width: int) -> np.nda
     image = np.full((height, width, 3), rng.integers(60, 200, size=3), np.uint8)
     for _ in range(height * width // 150):
         row, col = rng.integers(height), rng.integers(width)
-        image[row : row + rng.integers(8, 24), col : col + rng.integers(8, 24)] = rng.integers(20, 235, size=3)
+        image[row : row + rng.integers(8, 24), col : col + rng.integers(8, 24)] = rng.integers(
+            20, 235, size=3
+        )
     return image
 
 
@@ -32,5 +34,5 @@ def photos(tmp_path, rng) -> Path:
 @pytest.fixture
 def config(photos) -> DataConfig:
     """Crops of 24 px from these photos, four at once."""
-    gate = GateConfig(max_sigma=0.6, max_cell_sigma=0.9)
+    gate = GateConfig(max_sigma=0.6)
     return DataConfig(photos=photos, crop_size=24, contents_per_batch=4, gate=gate, seed=3)

@@ -66,4 +66,6 @@ def test_recolour_is_a_mild_curve_of_coded_values(rng):
 def test_grey_has_equal_channels_and_keeps_luma(rng):
     image = rng.integers(0, 256, size=(5, 6, 3), dtype=np.uint8)
     grey = crops.recolour(rng, image, share=0.0, grey_share=1.0)
-    np.testing.assert_array_equal(grey, np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1))
+    np.testing.assert_array_equal(
+        grey, np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1)
+    )

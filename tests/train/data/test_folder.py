@@ -21,7 +21,9 @@ def test_all_photos_are_found_at_any_depth_and_decoded_as_rgb(photos):
 def test_grey_and_16_bit_photos_become_rgb_of_8_bits(photos):
     cv2.imwrite(str(photos / "grey.png"), np.full((5, 6), 0x8040, np.uint16))
     found = FolderPhotos(photos)
-    np.testing.assert_array_equal(found.load(found.names.index("grey.png")), np.full((5, 6, 3), 0x80, np.uint8))
+    np.testing.assert_array_equal(
+        found.load(found.names.index("grey.png")), np.full((5, 6, 3), 0x80, np.uint8)
+    )
 
 
 def test_licences_come_from_the_table(photos):

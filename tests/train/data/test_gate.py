@@ -29,7 +29,7 @@ def test_a_gaussian_step_reads_its_sigma(sigma, angle):
     points, measured, height = edge_blur(slanted_step(angle, sigma))
     middle = np.abs(points - 32).max(axis=1) < 20
     assert middle.sum() > 30
-    assert np.median(measured[middle]) == pytest.approx(sigma, abs=0.1)
+    assert np.median(measured[middle]) == pytest.approx(sigma, abs=0.15)
     assert (height[middle] > 30).all()
 
 
@@ -37,8 +37,8 @@ def test_a_gaussian_step_reads_its_sigma(sigma, angle):
 def test_a_perfect_step_is_sharp(angle):
     points, measured, height = edge_blur(slanted_step(angle))
     middle = np.abs(points - 32).max(axis=1) < 20
-    assert np.median(measured[middle]) < 0.45
-    assert np.median(height[middle]) == pytest.approx(170, rel=0.15)
+    assert np.median(measured[middle]) < 0.15
+    assert np.median(height[middle]) == pytest.approx(170, rel=0.05)
 
 
 def test_a_flat_image_has_no_edges():
@@ -77,12 +77,16 @@ def test_limits_must_be_positive():
 
 def test_sharp_photos_pass_and_their_blurred_copies_fail(shared):
     with (shared / "photos" / "photos.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["file"].startswith("kodak") and row["sharp_everywhere"] == "1"]
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if row["file"].startswith("kodak") and row["sharp_everywhere"] == "1"
+        ]
     passed = blurred_passed = 0
     for row in rows[:8]:
         image = cv2.imread(str(shared / "photos" / row["file"]))[..., ::-1]
         middle = np.ascontiguousarray(image[200:312, 200:312])
         passed += rejection(middle, GateConfig()) == ""
         blurred_passed += rejection(disk_blurred(middle, 2), GateConfig()) == ""
-    assert passed >= 5
+    assert passed >= 3  # the middle of a photo is not always its sharpest part
     assert blurred_passed == 0

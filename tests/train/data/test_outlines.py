@@ -66,7 +66,10 @@ def test_core_is_away_from_the_rim_but_not_from_the_crop_border():
     ("instances", "message"),
     [
         ([{"file": "other.png", "segmentation": [SQUARE]}], "does not match the photos: it names other.png"),
-        ([{"file": "a/photo_1.png", "segmentation": [[0, 0, 90, 0, 90, 9]]}], r"leaves a/photo_1.png \(80x60 px\)"),
+        (
+            [{"file": "a/photo_1.png", "segmentation": [[0, 0, 90, 0, 90, 9]]}],
+            r"leaves a/photo_1.png \(80x60 px\)",
+        ),
         ([{"file": "a/photo_1.png", "segmentation": [[1, 2, 3]]}], "is not readable: ValueError"),
         ([{"segmentation": [SQUARE]}], "is not readable: KeyError"),
     ],

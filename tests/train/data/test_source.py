@@ -19,7 +19,9 @@ def assert_same(first, second):
 
 def with_outlines(config):
     square = [20, 15, 55, 15, 55, 45, 20, 45]
-    instances = [{"file": f"{'a' if k < 5 else 'b'}/photo_{k}.png", "segmentation": [square]} for k in range(10)]
+    instances = [
+        {"file": f"{'a' if k < 5 else 'b'}/photo_{k}.png", "segmentation": [square]} for k in range(10)
+    ]
     (config.photos / "coco_instances.json").write_text(json.dumps({"instances": instances}))
     return dataclasses.replace(config, outline_share=1.0)
 
@@ -27,7 +29,9 @@ def with_outlines(config):
 def test_shapes_and_types(config):
     source = open_source(config)
     contents, layers = source.contents(0), source.layers(0, split="held_out")
-    assert {name: (array.shape, array.dtype) for name, array in contents.items()} == {"content": ((4, 24, 24, 3), np.uint8)}
+    assert {name: (array.shape, array.dtype) for name, array in contents.items()} == {
+        "content": ((4, 24, 24, 3), np.uint8)
+    }
     assert {name: (array.shape, array.dtype) for name, array in layers.items()} == {
         "foreground": ((4, 24, 24, 3), np.uint8),
         "background": ((4, 24, 24, 3), np.uint8),
@@ -67,13 +71,17 @@ def test_crops_come_from_photos_of_their_split_only(photos, config):
     names = [path.relative_to(photos).as_posix() for path in sorted(photos.rglob("*.png"))]
     seen = {}
     for split in ("train", "held_out"):
-        numbers = np.concatenate([source.contents(step, split=split)["content"][..., 0] for step in range(10)]) / 20
+        numbers = (
+            np.concatenate([source.contents(step, split=split)["content"][..., 0] for step in range(10)]) / 20
+        )
         seen[split] = {names[int(number)] for number in np.unique(numbers)}
         assert seen[split] == set(source.photo_names(split))
         layers = source.layers(0, split=split)
         for layer in ("foreground", "background"):
             assert {names[int(number)] for number in np.unique(layers[layer][..., 0] / 20)} <= seen[split]
-        assert (layers["foreground"][:, 0, 0, 0] != layers["background"][:, 0, 0, 0]).all()  # never the same photo
+        assert (
+            layers["foreground"][:, 0, 0, 0] != layers["background"][:, 0, 0, 0]
+        ).all()  # never the same photo
     assert not seen["train"] & seen["held_out"]
 
 
@@ -81,7 +89,8 @@ def test_splits_follow_the_hash_of_the_file_name():
     names = [f"folder/photo_{number}.jpg" for number in range(400)]
     split = split_by_name(names, 0.12)
     expected = [
-        int.from_bytes(hashlib.sha256(f"photo_{k}.jpg".encode()).digest()[:8], "big") < 0.12 * 2**64 for k in range(400)
+        int.from_bytes(hashlib.sha256(f"photo_{k}.jpg".encode()).digest()[:8], "big") < 0.12 * 2**64
+        for k in range(400)
     ]
     np.testing.assert_array_equal(split["held_out"], np.flatnonzero(expected))
     np.testing.assert_array_equal(split["train"], np.flatnonzero(~np.array(expected)))
@@ -101,7 +110,7 @@ def test_objects_lose_their_old_surroundings(photos, config):
         image = np.full((60, 80, 3), (0, 180, 0), np.uint8)
         image[15:45, 20:55] = np.where(np.arange(35) // 5 % 2, 30, 200)[None, :, None] * np.array([0, 0, 1])
         cv2.imwrite(str(path), image)
-    gate = GateConfig(max_sigma=0.9, max_cell_sigma=9, max_clipped_share=1.0)
+    gate = GateConfig(max_sigma=0.9, max_clipped_share=1.0)
     config = dataclasses.replace(with_outlines(config), recolour_share=0.0, grey_share=0.0, gate=gate)
     source = open_source(config)
     assert source.num_outlines("train") + source.num_outlines("held_out") == 10
@@ -128,7 +137,10 @@ def test_unreadable_and_small_photos_are_passed_over(photos, config, caplog):
 
 
 def test_photos_too_small_are_refused_in_one_line(config):
-    with pytest.raises(ValueError, match=r"none of 1000 crops .* can be used \(crop size 61 px\): 1000 smaller than the crop$"):
+    with pytest.raises(
+        ValueError,
+        match=r"none of 1000 crops .* can be used \(crop size 61 px\): 1000 smaller than the crop$",
+    ):
         open_source(dataclasses.replace(config, crop_size=61))
 
 
@@ -155,7 +167,9 @@ def test_one_photo_cannot_be_split(photos, config):
 
 def test_arguments_of_a_batch_are_checked(config):
     source = open_source(config)
-    with pytest.raises(ValueError, match="contents_per_batch must be a multiple of the number of processes 3, got 4"):
+    with pytest.raises(
+        ValueError, match="contents_per_batch must be a multiple of the number of processes 3, got 4"
+    ):
         source.contents(0, process_count=3)
     with pytest.raises(ValueError, match=r"process_index must be in \[0, 2\), got 2"):
         source.contents(0, process_index=2, process_count=2)

@@ -30,7 +30,9 @@ class Coco(tfds.core.GeneratorBasedBuilder):
     pkg_dir_path = root
     def _info(self):
         box = {"bbox": tfds.features.BBoxFeature(), "label": tfds.features.ClassLabel(num_classes=80)}
-        features = {"image": tfds.features.Image(), "image/filename": tfds.features.Text(), "objects": tfds.features.Sequence(box)}
+        objects = tfds.features.Sequence(box)
+        name = tfds.features.Text()
+        features = {"image": tfds.features.Image(), "image/filename": name, "objects": objects}
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
     def _split_generators(self, dl_manager):
         return {"train": self._generate_examples()}
@@ -40,10 +42,14 @@ class Coco(tfds.core.GeneratorBasedBuilder):
             yield path.name, {"image": str(path), "image/filename": path.name, "objects": objects}
 
 prepare(PrepareConfig(root / "manual", root / "data"))
-Coco(data_dir=root / "data", config="2017", file_format="array_record").download_and_prepare(file_format="array_record")
+coco = Coco(data_dir=root / "data", config="2017", file_format="array_record")
+coco.download_and_prepare(file_format="array_record")
 
-config = DataConfig(tfds=("coco/2017", "hku_is"), tfds_dir=root / "data", crop_size=24, contents_per_batch=4, outline_share=1.0,
-                    recolour_share=0.0, grey_share=0.0, gate=GateConfig(max_sigma=0.6, max_cell_sigma=9, max_clipped_share=1.0))
+config = DataConfig(
+    tfds=("coco/2017", "hku_is"), tfds_dir=root / "data", crop_size=24, contents_per_batch=4,
+    outline_share=1.0, recolour_share=0.0, grey_share=0.0,
+    gate=GateConfig(max_sigma=0.6, max_clipped_share=1.0),
+)
 source = open_source(config)
 assert source.licences() == {"terms of coco/2017": 8, "terms of hku_is": 8}, source.licences()
 assert source.num_outlines("train") + source.num_outlines("held_out") == 8
@@ -73,7 +79,10 @@ def manual(tmp_path, photos) -> Path:
 
 def test_hku_is_and_coco_are_read_without_tensorflow(manual):
     process = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, str(manual.parent)], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", PROGRAM, str(manual.parent)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert process.returncode == 0, process.stderr[-3000:]
     batch = np.load(manual.parent / "batch.npz")
@@ -84,7 +93,8 @@ def test_hku_is_and_coco_are_read_without_tensorflow(manual):
 
 
 def test_tfds_is_not_imported_for_a_folder():
-    program = "import sys, train.data.source; assert not {'tensorflow_datasets', 'grain', 'tensorflow'} & set(sys.modules)"
+    heavy = {"tensorflow_datasets", "grain", "tensorflow"}
+    program = f"import sys, train.data.source; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
@@ -95,10 +105,12 @@ def test_a_data_set_that_is_not_prepared_is_refused_with_the_command(tmp_path):
         "    try:\n        open_tfds([name], Path(sys.argv[1]))\n"
         "    except FileNotFoundError as error:\n        print(error)\n"
     )
-    process = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    process = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
     assert process.stdout.splitlines() == [
         "TFDS data set imagenet2012 is not prepared as array_record; run: tfds build imagenet2012 "
         f"--file_format=array_record --data_dir={tmp_path}",
-        "TFDS data set hku_is is not prepared as array_record; run: python -m train.data.hku_is --manual-dir HKU-IS "
-        f"--data-dir {tmp_path}",
+        "TFDS data set hku_is is not prepared as array_record; run: python -m train.data.hku_is "
+        f"--manual-dir HKU-IS --data-dir {tmp_path}",
     ]

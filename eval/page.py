@@ -1,0 +1,177 @@
+"""The report as one HTML page that needs no other file: tables, curves, and the worst cases side by side."""
+
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval import cases, figures
+from eval.labels import LABELS
+from eval.markup import plural, swatch
+from eval.summary import Summary, format_mean
+
+STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+
+_OVERVIEW = (
+    "{unit}_mae",
+    "{unit}_rmse",
+    "{unit}_ai1",
+    "{unit}_rank_error",
+    "average_precision",
+    "f_max",
+    "seconds",
+)
+
+
+def build(summaries: Sequence[Summary], folder: Path) -> str:
+    """The page.
+
+    Args:
+      summaries: what to show; the first method of each data set decides which cases are the worst.
+      folder: the evaluation's output, for the pictures.
+
+    Returns:
+      HTML with style, curves and pictures inside.
+    """
+    methods = list(dict.fromkeys(s.run.method for s in summaries))
+    sets = list(dict.fromkeys(s.run.dataset for s in summaries))
+    title = f"Defocus blur: {plural(len(methods), 'method')} on {plural(len(sets), 'data set')}"
+    body = [f"<header><h1>{title}</h1>", _introduction(), _overview(summaries, sets, methods), "</header>"]
+    for name in sets:
+        members = [s for s in summaries if s.run.dataset == name]
+        body += [_section(members, methods, folder)]
+    body += [_provenance(summaries)]
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body>{''.join(body)}</body></html>\n"
+    )
+
+
+def _introduction() -> str:
+    return (
+        "<p>Each method estimates how much every pixel of a photo is out of focus. Errors are in pixels of "
+        "the original photo, averaged over the pixels whose truth is known, then over images. The best of "
+        "each data set is bold; arrows say which way is better.</p>"
+    )
+
+
+def _overview(summaries: Sequence[Summary], sets: Sequence[str], methods: Sequence[str]) -> str:
+    """One table of all data sets and methods."""
+    columns = [c for c in _OVERVIEW if any(c.format(unit=s.run.unit) in s.means for s in summaries)]
+    titles = [re.sub(r"( of|,) radius", "", _heading(c.format(unit="radius"))) for c in columns]
+    rows = []
+    for name in sets:
+        members = [s for s in summaries if s.run.dataset == name]
+        for i, s in enumerate(members):
+            lead = ""
+            if i == 0:
+                unit = "" if s.run.unit == "mask" else f'<div class="note">in px of {s.run.unit}</div>'
+                link = f'<a href="#{_anchor(name)}">{html.escape(name)}</a>'
+                lead = f'<td rowspan="{len(members)}">{link}{unit}</td>'
+            cells = "".join(_number(s, c.format(unit=s.run.unit), members) for c in columns)
+            first = ' class="first"' if i == 0 else ""
+            rows.append(f"<tr{first}>{lead}{_method_cell(s, methods)}<td>{len(s.images)}</td>{cells}</tr>")
+    head = "".join(f"<th>{t}</th>" for t in ("Data set", "Method", "Images", *titles))
+    return f'<table class="overview"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _section(members: Sequence[Summary], methods: Sequence[str], folder: Path) -> str:
+    run = members[0].run
+    about = [html.escape(run.about.get("citation", "")), html.escape(run.about.get("licence", ""))]
+    parts = [
+        f'<section id="{_anchor(run.dataset)}"><h2>{html.escape(run.dataset)}</h2>',
+        f'<p class="note">{" ".join(text + ("" if text.endswith(".") else ".") for text in about if text)} '
+        f"Source: {_link(run.about.get('source', ''))}. {plural(run.count, 'image')}, ground truth in "
+        f"{'px of ' + run.unit if run.unit != 'mask' else 'two classes'}, "
+        f"version {html.escape(run.dataset_version)}.</p>",
+        _measures(members, methods),
+        _charts(members, methods),
+        cases.draw(members, methods, folder),
+        _failures(members),
+    ]
+    return "".join([*parts, "</section>"])
+
+
+def _measures(members: Sequence[Summary], methods: Sequence[str]) -> str:
+    """All measures of one data set, a column per method."""
+    names = [name for name in LABELS if any(name in s.means for s in members)]
+    head = "".join(f"<th>{swatch(s.run.method, methods)}{html.escape(s.run.method)}</th>" for s in members)
+    rows = "".join(
+        f'<tr><th scope="row">{_heading(name)}'
+        f'<div class="note">{html.escape(LABELS[name].meaning)}</div></th>'
+        + "".join(_number(s, name, members) for s in members)
+        + "</tr>"
+        for name in names
+    )
+    return (
+        '<details><summary>All measures</summary><table class="measures">'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
+    )
+
+
+def _charts(members: Sequence[Summary], methods: Sequence[str]) -> str:
+    charts = figures.charts(members)
+    if not charts:
+        return ""
+    drawn = "".join(f"<figure>{figures.draw_chart(chart, methods)}</figure>" for chart in charts)
+    shown = [m for m in methods if any(m in chart.curves for chart in charts)]
+    legend = "".join(f"<span>{swatch(m, methods)}{html.escape(m)}</span>" for m in shown)
+    return f'<p class="legend">{legend}</p><div class="charts">{drawn}</div>'
+
+
+def _failures(members: Sequence[Summary]) -> str:
+    lines = "".join(
+        f"<li>{html.escape(s.run.method)}: {html.escape(f.problem)}</li>" for s in members for f in s.failures
+    )
+    return f"<h3>Not scored, and in no mean</h3><ul>{lines}</ul>" if lines else ""
+
+
+def _provenance(summaries: Sequence[Summary]) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(s.run.dataset)}</td><td>{html.escape(s.run.method)}</td><td>{s.run.id}</td>"
+        f"<td>{s.run.weights or '–'}</td><td>{html.escape(s.run.commit)}</td>"
+        f"<td>{html.escape(', '.join(sorted({r.device for r in s.images})))}</td>"
+        f"<td>{html.escape(', '.join(f'{k} {v}' for k, v in s.run.versions.items()))}</td></tr>"
+        for s in summaries
+    )
+    head = "".join(
+        f"<th>{t}</th>" for t in ("Data set", "Method", "Run", "Weights", "Code", "Device", "Versions")
+    )
+    commands = "\n".join(dict.fromkeys(s.run.command for s in summaries if s.run.command))
+    return (
+        f"<section><h2>How these numbers were made</h2><pre>{html.escape(commands)}</pre>"
+        f'<table class="runs"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>'
+    )
+
+
+def _heading(measure: str) -> str:
+    label = LABELS[measure]
+    unit = f", {label.unit}" if label.unit else ""
+    return (
+        f"{html.escape(label.title)}{unit} <span class='arrow'>{'↓' if label.better == 'low' else '↑'}</span>"
+    )
+
+
+def _number(summary: Summary, measure: str, rivals: Sequence[Summary]) -> str:
+    if measure not in summary.means:
+        return "<td>–</td>"
+    text = format_mean(summary, measure, rivals)
+    return "<td>" + re.sub(r"^[*]{2}(.*)[*]{2}$", r"<b>\1</b>", text) + "</td>"
+
+
+def _method_cell(summary: Summary, methods: Sequence[str]) -> str:
+    failed = f'<div class="note">{len(summary.failures)} not scored</div>' if summary.failures else ""
+    name = swatch(summary.run.method, methods) + html.escape(summary.run.method)
+    return f'<td class="name">{name}{failed}</td>'
+
+
+def _anchor(name: str) -> str:
+    return "set-" + re.sub(r"\W+", "-", name)
+
+
+def _link(source: str) -> str:
+    address = source.split(" ")[0]
+    if not address.startswith("http"):
+        return html.escape(source)
+    return f'<a href="{html.escape(address)}">{html.escape(address)}</a>{html.escape(source[len(address) :])}'

@@ -1,0 +1,219 @@
+"""The loop: methods x data sets, image by image into results.jsonl, resumable, each host its own share."""
+
+import dataclasses
+import logging
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import grain
+import jax
+import numpy as np
+
+import jaxblur
+from eval import pictures, schema, scoring
+from eval.datasets import Dataset, Sample
+from eval.methods import Method, Prediction
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunnerOptions:
+    """How to run, none of which changes a number."""
+
+    batch: int = 8  # photos handed to a method at a time
+    warm_up: bool = False  # run each batch of new sizes once before it is timed
+    pictures: int = 6  # worst cases per data set to keep for the report
+    command: str = ""
+    process_index: int = 0
+    process_count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch must be at least 1, got {self.batch}")
+        if self.pictures < 0:
+            raise ValueError(f"pictures must not be negative, got {self.pictures}")
+
+
+def evaluate(
+    datasets: Sequence[Dataset],
+    methods: Sequence[Method],
+    output: Path,
+    options: RunnerOptions,
+    *,
+    progress: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> None:
+    """Run every method on this process's share of every data set and append the results to `output`.
+
+    Images that `output` already has results for are left out, failures are tried again. The worst images of
+    the first method, and the same ones of the others, are kept as pictures.
+
+    Args:
+      datasets: what to run on.
+      methods: what to run; names must differ.
+      output: folder for results; made if there is none.
+      options: see there.
+      progress: called with "method on data set", images done and images in all (of this process).
+
+    Raises:
+      ValueError: two methods or two data sets have the same name, or `output` has lines that are no results.
+    """
+    for kind, items in (("methods", methods), ("data sets", datasets)):
+        names = [item.name for item in items]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{kind} must have different names, got {', '.join(names)}")
+    output.mkdir(parents=True, exist_ok=True)
+    shard = f"-{options.process_index}-of-{options.process_count}" if options.process_count > 1 else ""
+    path = output / f"results{shard}.jsonl"
+    schema.drop_partial_line(path)
+    known = schema.read(output)
+    for dataset in datasets:
+        wanted: set[str] | None = None
+        for method in methods:
+            run = _describe(dataset, method, options.command)
+            schema.append(path, [run])
+            wanted = _evaluate_one(dataset, method, run, path, known, wanted, options, progress)
+
+
+def _evaluate_one(
+    dataset: Dataset,
+    method: Method,
+    run: schema.Run,
+    path: Path,
+    known: Sequence[schema.Record],
+    wanted: set[str] | None,
+    options: RunnerOptions,
+    progress: Callable[[str, int, int], None],
+) -> set[str]:
+    """Run one method on one data set; returns the names whose pictures are kept, `wanted` if given."""
+    errors = {
+        r.name: pictures.main_error(r.metrics) for r in schema.of_kind(known, schema.Image) if r.run == run.id
+    }
+    share = range(options.process_index, len(dataset.names), options.process_count)
+    todo = [i for i in share if dataset.names[i] not in errors]
+    done = len(share) - len(todo)
+    folder = pictures.folder_of(path.parent, run.id)
+    sizes_seen: set[tuple[int, ...]] = set()
+    keep = pictures.worst(errors, options.pictures) if wanted is None else wanted
+    for start in range(0, len(todo), options.batch):
+        progress(f"{method.name} on {dataset.name}", done + start, len(share))
+        samples = _read(dataset, todo[start : start + options.batch])
+        records, predictions = _run_batch(dataset, method, run.id, samples, sizes_seen, options)
+        schema.append(path, records)
+        errors |= {r.name: pictures.main_error(r.metrics) for r in records if isinstance(r, schema.Image)}
+        if wanted is None:
+            keep = pictures.worst(errors, options.pictures)
+        for sample, prediction in predictions:
+            if sample.name in keep:
+                pictures.save(folder / f"{sample.name}.npz", dataset, method, sample, prediction)
+    progress(f"{method.name} on {dataset.name}", len(share), len(share))
+    for name in {dataset.names[i] for i in share} - keep:  # cases that were among the worst for a while only
+        (folder / f"{name}.npz").unlink(missing_ok=True)
+    return keep
+
+
+def _read(dataset: Dataset, indices: Sequence[int]) -> list[Sample]:
+    """Decode samples, some at a time in threads."""
+    return list(
+        grain.MapDataset.source(indices).map(dataset.read).to_iter_dataset(grain.ReadOptions(num_threads=4))
+    )
+
+
+def _run_batch(
+    dataset: Dataset,
+    method: Method,
+    run: str,
+    samples: Sequence[Sample],
+    sizes_seen: set[tuple[int, ...]],
+    options: RunnerOptions,
+) -> tuple[list[schema.Record], list[tuple[Sample, Prediction]]]:
+    """Predict and score a batch: one record per sample, and the predictions that could be scored."""
+    usable = [sample for sample in samples if not sample.problem]
+    sizes = {sample.image.shape[:2] for sample in usable}
+    if options.warm_up and sizes - sizes_seen:
+        _predict(method, usable)
+        sizes_seen |= sizes
+    start = time.perf_counter()
+    predictions = _predict(method, usable)
+    seconds = (time.perf_counter() - start) / max(len(usable), 1)
+    warm = sizes <= sizes_seen
+    sizes_seen |= sizes
+
+    records: list[schema.Record] = [
+        schema.Failure(run=run, name=s.name, problem=s.problem) for s in samples if s.problem
+    ]
+    scored = []
+    for sample, prediction in zip(usable, predictions, strict=True):
+        if isinstance(prediction, str):
+            records.append(schema.Failure(run=run, name=sample.name, problem=prediction))
+            continue
+        metrics, curves = scoring.score(dataset, sample, method.unit, prediction)
+        scored.append((sample, prediction))
+        records.append(
+            schema.Image(
+                run=run,
+                name=sample.name,
+                height=sample.image.shape[0],
+                width=sample.image.shape[1],
+                device=f"{jax.default_backend()} x {jax.local_device_count()}",
+                seconds=round(seconds, 5),
+                warm=warm,
+                metrics=metrics,
+                curves=curves,
+            )
+        )
+    return records, scored
+
+
+def _predict(method: Method, samples: Sequence[Sample]) -> list[Prediction | str]:
+    """The method's predictions; a batch that fails is tried photo by photo, to blame the right one."""
+    try:
+        results = method.predict([s.name for s in samples], [s.image for s in samples])
+    except (ValueError, RuntimeError, MemoryError) as error:  # RuntimeError: the device is out of memory
+        if len(samples) == 1:
+            return [f"{samples[0].name}: {method.name} failed: {str(error).splitlines()[0]}"]
+        logger.warning("%s failed on a batch of %d, trying one by one", method.name, len(samples))
+        return [result for sample in samples for result in _predict(method, [sample])]
+    for i, (sample, result) in enumerate(zip(samples, results, strict=True)):
+        if isinstance(result, Prediction) and not (
+            result.map.shape == sample.truth.shape and np.isfinite(result.map).all()
+        ):
+            results[i] = f"{sample.name}: {method.name} gave a map of the wrong size, or with NaN"
+    return results
+
+
+def _describe(dataset: Dataset, method: Method, command: str) -> schema.Run:
+    commit = _commit()
+    settings = dict(method.settings)
+    identity = schema.run_id(
+        dataset=[dataset.name, dataset.version, dataset.unit],
+        method=[method.name, method.unit, settings, method.weights],
+        commit=commit,
+    )
+    return schema.Run(
+        id=identity,
+        dataset=dataset.name,
+        dataset_version=dataset.version,
+        unit=dataset.unit,
+        about=dict(dataset.about),
+        count=len(dataset.names),
+        method=method.name,
+        method_unit=method.unit,
+        settings=settings,
+        weights=method.weights,
+        commit=commit,
+        versions={"jaxblur": jaxblur.__version__, "jax": jax.__version__, "numpy": np.__version__},
+        command=command,
+    )
+
+
+def _commit() -> str:
+    """Git commit of this code, marked where files were changed since; "unknown" outside a repository."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
