@@ -12,7 +12,7 @@ from eval.summary import Summary
 
 
 def draw(members: Sequence[Summary], methods: Sequence[str], folder: Path) -> str:
-    """HTML of the first method's worst images: photo and truth, then estimate, error, confidence by method."""
+    """HTML of the first method's worst images: photo, truth; estimate, error, confidence of each method."""
     first = members[0]
     errors = {r.name: pictures.main_error(r.metrics) for r in first.images}
     kept = [p.stem for p in (pictures.folder_of(folder, first.run.id)).glob("*.npz") if p.stem in errors]

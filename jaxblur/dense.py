@@ -64,10 +64,12 @@ def image_maps(variables: Any, network: NetworkConfig, padded: Float[Array, "h w
     """Projections of B-Net ("b") and E-Net ("e") of one image with `network.margin` pixels of context on each side."""
     net = DefocusNet(network)
     batch = padded[None]
-    blur = net.apply(variables, batch, method=DefocusNet.blur_maps)
-    depth = net.apply(variables, batch, blur["f1"], method=DefocusNet.depth_maps)  # type: ignore[index]
-    maps = {"b": blur["b"], "e": depth}  # type: ignore[index]
-    return jax.tree.map(lambda x: x[0], maps)
+    f1 = net.apply(variables, batch, method=DefocusNet.f1_maps)
+    maps = {
+        "b": net.apply(variables, f1, method=DefocusNet.blur_maps),
+        "e": net.apply(variables, batch, f1, method=DefocusNet.depth_maps),
+    }
+    return jax.tree.map(lambda x: x[0], maps)  # type: ignore[return-value]
 
 
 def classify_points(

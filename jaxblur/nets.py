@@ -389,14 +389,17 @@ class DefocusNet(nn.Module):
         depth = self.e.classification(self.e.trunk([own, *grids]))
         return blur, depth
 
-    def blur_maps(self, padded: Float[Array, "b h w 3"], train: bool = False) -> dict[str, Any]:
-        """Dense form, once per image: f1-NET's maps and B-Net's projections, see `jaxblur.dense`.
+    def f1_maps(self, padded: Float[Array, "b h w 3"], train: bool = False) -> list[Float[Array, "b h2 w2 width"]]:
+        """Dense form, once per image: f1-NET's maps, see `jaxblur.dense`.
 
         `padded` carries `config.margin` pixels of context on each side.
         """
         x = (padded - self.config.input_offset) * self.config.input_scale
-        f1 = self.f1([self._view(x, column) for column in self.config.columns], True, train)
-        return {"f1": f1, "b": self.b.trunk.project(f1)}
+        return self.f1([self._view(x, column) for column in self.config.columns], True, train)
+
+    def blur_maps(self, f1: list[Float[Array, "b h2 w2 width"]]) -> dict[int, jax.Array]:
+        """Dense form, once per image: B-Net's projections, given f1-NET's maps."""
+        return self.b.trunk.project(f1)
 
     def depth_maps(
         self, padded: Float[Array, "b h w 3"], f1: list[Float[Array, "b h2 w2 width"]], train: bool = False

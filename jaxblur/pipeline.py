@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float, Float32, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaxblur import parallel
 from jaxblur._checks import check_rank
 from jaxblur.config import DEFAULT, Config
 from jaxblur.dense import PointProbabilities, classify_points, edge_points
 from jaxblur.edges import detect_edges
-from jaxblur.image import as_rgb
+from jaxblur.image import as_rgb, to_float
 from jaxblur.propagation import propagate
 from jaxblur.weights import Weights
 
@@ -238,7 +238,7 @@ def read_levels(
     """Radius (px) by the most probable level or the expectation, and the probability to be within one level of it."""
     values = jnp.asarray(levels, probabilities.dtype)
     best = probabilities.argmax(-1)
-    near = jnp.abs(jnp.arange(len(levels)) - best[:, None]) <= 1
+    near = jnp.abs(jnp.arange(len(levels))[None, :] - best[:, None]) <= 1
     reliability = jnp.where(near, probabilities, jnp.zeros_like(probabilities)).sum(-1)
     radius = values[best] if readout == "argmax" else probabilities @ values
     return radius, jnp.minimum(reliability, 1.0)
@@ -304,7 +304,7 @@ def _edge_probabilities(
     weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, *, tiles: tuple[int, int, int, int]
 ) -> tuple[Any, PointProbabilities]:
     _, _, height, width = tiles
-    padded, masks, corners, margin = _cut_tiles(weights, image, size, edges, tiles)
+    padded, masks, corners, margin = _cut_tiles(weights, as_rgb(image), size, edges, tiles)
 
     def one_tile(inputs: tuple[jax.Array, jax.Array]) -> Any:
         corner, mask = inputs
@@ -328,14 +328,20 @@ def _mapped(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) 
 
 def _program(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
     def program(weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array) -> BlurEstimate:
+        image = as_rgb(image)
         return estimate_padded(weights, image, size, edges if with_edges else None, tiles=tiles, config=config)
 
     return program
 
 
-def _prepare(image: Any, edges: Any) -> tuple[Float32[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
-    """Checked float32 photo and edge map (empty if None) on the host."""
-    photo = np.asarray(as_rgb(image), np.float32)
+def _prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+    """Checked photo (uint8 and uint16 as they are, else float32) and edge map (empty if None) on the host."""
+    photo = np.asarray(image)
+    if photo.dtype in (np.uint8, np.uint16):  # converted in the program: a quarter of the memory on the host
+        jax.eval_shape(to_float, photo)  # checks the shape
+    else:
+        photo = np.asarray(to_float(image), np.float32)
+    photo = np.broadcast_to(photo.reshape(*photo.shape[:2], -1), (*photo.shape[:2], 3))
     if edges is None:
         return photo, np.zeros(photo.shape[:2], bool)
     given = np.asarray(edges)

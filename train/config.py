@@ -20,11 +20,14 @@ class FormationConfig:
     max_noise: float = 0.02  # standard deviation of read noise, coded values
     jpeg_share: float = 0.5
     jpeg_quality: tuple[float, float] = (60.0, 97.0)
+    layer_sharp_share: float = 0.3  # of the layers of composites
+    same_share: float = 0.25  # of composites whose layers have the same blur: no depth edge
 
     def __post_init__(self) -> None:
         if not 0 < self.min_radius < self.max_radius <= 7:
             raise ValueError(f"radii must satisfy 0 < min < max <= 7, got {self.min_radius}, {self.max_radius}")
-        for name in ("sharp_share", "linear_share", "noise_share", "jpeg_share"):
+        shares = ("sharp_share", "linear_share", "noise_share", "jpeg_share", "layer_sharp_share", "same_share")
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
 
@@ -55,14 +58,17 @@ class StageConfig:
 
     steps: int
     contents: int = 8  # sharp crops (or pairs of layers) per step, over all devices
-    views: int = 4  # blurred versions of each
-    view_size: int = 100  # px; edge points lie in its inner part, view_size - 40
-    points: int = 160  # edge points used per view, at most
+    views: int = 3  # blurred versions of each; 1 in the edge stage
+    view_size: int = 72  # px; edge points lie in its inner part, view_size - 40
+    points: int = 128  # edge points used per view, at most
+    depth_share: float = 0.3  # largest share of depth edges among them, edge stage
     optimiser: OptimiserConfig = OptimiserConfig()
 
     def __post_init__(self) -> None:
         if self.view_size < 48:
             raise ValueError(f"view_size must be at least 48 px, got {self.view_size}")
+        if not 0 < self.depth_share < 1:
+            raise ValueError(f"depth_share must be in (0, 1), got {self.depth_share}")
         for name in ("steps", "contents", "views", "points"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -100,8 +106,8 @@ def default(data: DataConfig) -> TrainConfig:
     return TrainConfig(
         preset="default",
         network=_DEFAULT_NETWORK,
-        blur=StageConfig(steps=1500),
-        edges=StageConfig(steps=300, contents=16, views=1),
+        blur=StageConfig(steps=20000),
+        edges=StageConfig(steps=2000, contents=16, views=1),
         data=data,
     )
 

@@ -23,8 +23,8 @@ def blur_logits(
     train: bool = False,
 ) -> Float[Array, "n levels"]:
     """Logits of Classification Network I at all points, view by view; a method of `DefocusNet`."""
-    maps = net.blur_maps(views, train)
-    return net.blur_logits(_read(maps["b"], points), train, valid.reshape(-1))
+    projections = net.blur_maps(net.f1_maps(views, train))
+    return net.blur_logits(_read(projections, points), train, valid.reshape(-1))
 
 
 def depth_logits(
@@ -35,8 +35,8 @@ def depth_logits(
     train: bool = False,
 ) -> Float[Array, "n 2"]:
     """Logits of Classification Network II at all points; f1-NET never trains here. A method of `DefocusNet`."""
-    maps = net.blur_maps(views, False)
-    projections = net.depth_maps(views, jax.lax.stop_gradient(maps["f1"]), train)
+    f1 = jax.lax.stop_gradient(net.f1_maps(views))
+    projections = net.depth_maps(views, f1, train)
     return net.depth_logits(_read(projections, points), train, valid.reshape(-1))
 
 

@@ -16,7 +16,7 @@ from train.config import FormationConfig
 
 KERNEL_SIZE = 15  # px; holds a disk of radius 7
 NO_JPEG = 101.0
-_EDGES = EdgeConfig()
+EDGES = EdgeConfig()  # as `jaxblur.DEFAULT` has them
 
 
 class Degradation(NamedTuple):
@@ -60,7 +60,7 @@ def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Deg
 def camera(key: jax.Array, image: Float[Array, "h w 3"], noise: jax.Array, quality: jax.Array) -> Float[Array, "h w 3"]:
     """What a camera does to a formed image: noise, JPEG, 8 bits."""
     image = synthesis.add_noise(key, image, read=noise, shot=0.0)
-    return synthesis.quantise(synthesis.jpeg(synthesis.quantise(image), quality))
+    return synthesis.quantise(synthesis.jpeg(image, quality))
 
 
 def blurred_view(key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation) -> Float[Array, "h2 w2 3"]:
@@ -113,7 +113,7 @@ def blur_views(
     def one_view(key: jax.Array, how: Degradation) -> tuple[jax.Array, Points]:
         camera_key, point_key = jax.random.split(key)
         view = blurred_view(camera_key, content, how)
-        found = edges.detect_edges(view, config=_EDGES)
+        found = edges.detect_edges(view, config=EDGES)
         return view, choose_points(point_key, found, margin=margin, count=points)
 
     view, chosen = jax.vmap(one_view)(jax.random.split(key, how.radius.shape[0]), how)

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxblur import parallel
 from jaxblur.nets import DefocusNet, NetworkConfig
-from train import forward, losses, samples, state, validation
+from train import composites, depth_validation, forward, losses, samples, state, validation
 from train.config import StageConfig, TrainConfig
 from train.data.source import Source
 from train.fold import fold_batch_norm
@@ -26,8 +26,8 @@ class _Stage(abc.ABC):
     name: str
     parts: tuple[str, ...]  # of DefocusNet, trained here
 
-    def __init__(self, config: TrainConfig, stage: StageConfig, source: Source) -> None:
-        self.config, self.stage, self.source = config, stage, source
+    def __init__(self, config: TrainConfig, stage: StageConfig, source: Source, frozen: Any) -> None:
+        self.config, self.stage, self.source, self.frozen = config, stage, source, frozen
         self.optimiser = make_optimiser(stage.optimiser, stage.steps)
         self._refresh = jax.jit(self._refresh_statistics)
 
@@ -49,15 +49,12 @@ class _Stage(abc.ABC):
     def _forward(self) -> Callable[..., Any]:
         """Method of DefocusNet that gives this stage's logits."""
 
-    def _frozen(self) -> Any:
-        return {"params": {}, "batch_stats": {}}
-
     def init(self, key: jax.Array) -> state.TrainState:
         """Fresh parameters of this stage's networks."""
         variables = forward.init_variables(key, self.network)
         params = {name: variables["params"][name] for name in self.parts}
         stats = {name: variables.get("batch_stats", {}).get(name, {}) for name in self.parts}
-        return state.create(params, stats, self._frozen(), self.optimiser)
+        return state.create(params, stats, self.frozen, self.optimiser)
 
     def step(
         self, train_state: state.TrainState, batch: Any, key: jax.Array
@@ -66,6 +63,7 @@ class _Stage(abc.ABC):
         rows = jax.tree.leaves(batch)[0].shape[0]
         sample_key, dropout_key = jax.random.split(key)
         examples = self._examples(batch, parallel.sample_keys(sample_key, rows))
+        # With dropout the draw differs by device; without, any number of devices gives the same step.
         dropout_key = jax.random.fold_in(dropout_key, jax.lax.axis_index(parallel.AXIS))
 
         def total_loss(params: Any) -> tuple[jax.Array, Any]:
@@ -113,17 +111,14 @@ class _Stage(abc.ABC):
         rngs = {"dropout": key}
         return self._apply(train_state.average, train_state.batch_stats, train_state.frozen, examples, None, rngs)[1]
 
-    def averaged(self, train_state: state.TrainState) -> tuple[Any, NetworkConfig]:
-        """Parameters for inference: the averaged weights, statistics re-estimated for them, folded."""
+    def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
+        """Variables of this stage's parts: the averaged weights, and statistics re-estimated for them."""
         if self.network.normalisation == "batch":
             key = jax.random.key(_STATISTICS_KEY)
             for i in range(self.config.validation.statistics_batches):
                 stats = self._refresh(train_state, self.global_batch(i), jax.random.fold_in(key, i))
                 train_state = train_state.replace(batch_stats=stats)  # type: ignore[attr-defined]
-        frozen = train_state.frozen
-        params = {**frozen["params"], **train_state.average}
-        stats = {**frozen["batch_stats"], **train_state.batch_stats}
-        return fold_batch_norm(params, stats, self.network)
+        return {"params": train_state.average, "batch_stats": train_state.batch_stats}
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """This host's rows of the batch of a step."""
@@ -149,7 +144,7 @@ class BlurStage(_Stage):
     _forward = staticmethod(forward.blur_logits)  # type: ignore[assignment]
 
     def __init__(self, config: TrainConfig, source: Source) -> None:
-        super().__init__(config, config.blur, source)
+        super().__init__(config, config.blur, source, {"params": {}, "batch_stats": {}})
         self._held_out: validation.HeldOutBlur | None = None
 
     def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
@@ -175,10 +170,57 @@ class BlurStage(_Stage):
         """Mean absolute error, px, per mix of degradations; "loss" is the mean over the two hard mixes."""
         if self._held_out is None:
             self._held_out = validation.held_out_blur(self.source, self.config)
-        params, network = self.averaged(train_state)
+        params, network = fold_batch_norm(**self.averaged(train_state), network=self.network)
         report = validation.blur_errors({"params": params}, network, self._held_out)
         out = {f"error_px_{mix}": float(np.mean(list(errors.values()))) for mix, errors in report.items()}
         return {"loss": (out["error_px_hard_coded"] + out["error_px_hard_linear"]) / 2, **out}
+
+
+class EdgeStage(_Stage):
+    """Stage 2: E-Net on composites, with f1-NET as the first stage left it.
+
+    Args:
+      config: of the run.
+      source: of layers.
+      blur: variables of f1-NET and B-Net from `BlurStage.averaged`.
+    """
+
+    name = "edges"
+    parts = ("f2", "e")
+    _forward = staticmethod(forward.depth_logits)  # type: ignore[assignment]
+
+    def __init__(self, config: TrainConfig, source: Source, blur: dict[str, Any]) -> None:
+        frozen = {kind: {"f1": tree["f1"]} for kind, tree in blur.items()}
+        super().__init__(config, config.edges, source, frozen)
+        self._held_out: depth_validation.HeldOutDepth | None = None
+
+    def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
+        return self.source.layers(step, process_index=process_index, process_count=process_count)
+
+    def _examples(self, batch: Any, keys: jax.Array) -> composites.DepthExamples:
+        return composites.depth_examples(
+            keys,
+            batch,
+            points=self.stage.points,
+            depth_share=self.stage.depth_share,
+            margin=self.network.margin,
+            config=self.config.formation,
+        )
+
+    def _losses(self, logits: jax.Array, examples: Any) -> tuple[jax.Array, dict[str, jax.Array], jax.Array]:
+        label = examples.label.reshape(-1)
+        loss = losses.depth_loss(logits, label)
+        return loss, losses.depth_metrics(logits, label), examples.points.valid.reshape(-1)
+
+    def validate(self, train_state: state.TrainState) -> dict[str, float]:
+        """Average precision on composites, clean and noisy, and false alarms on sharp photos; "loss" is 1 - the mean."""
+        if self._held_out is None:
+            self._held_out = depth_validation.held_out_depth(self.source, self.config)
+        own = self.averaged(train_state)
+        variables = {kind: {**self.frozen[kind], **own[kind]} for kind in own}
+        params, network = fold_batch_norm(**variables, network=self.network)
+        report = depth_validation.depth_quality({"params": params}, network, self._held_out)
+        return {"loss": 1 - (report["precision_clean"] + report["precision_noisy"]) / 2, **report}
 
 
 def stage_config(config: TrainConfig, name: str) -> TrainConfig:

@@ -16,6 +16,9 @@ _KEY = 104_729  # of everything random in the held-out views
 MIXES = ("clean", "noise", "linear", "jpeg", "hard_coded", "hard_linear")
 
 
+_MAX_NOISE, _JPEG_QUALITY = 0.02, (60.0, 97.0)  # fixed here: results compare whatever a run was trained on
+
+
 class HeldOutBlur(NamedTuple):
     """Held-out views by mix; each field has leading axes (contents, radii)."""
 
@@ -23,16 +26,15 @@ class HeldOutBlur(NamedTuple):
     views: dict[str, samples.BlurExamples]
 
 
-def _degradation(key: jax.Array, mix: str, radii: jax.Array, config: TrainConfig) -> samples.Degradation:
-    """The mixes of design and README: hard = noise to 2 %, JPEG on half the views, one light model each."""
+def degradation(key: jax.Array, mix: str, radii: jax.Array) -> samples.Degradation:
+    """How the views of a mix are formed; hard: noise to 2 %, JPEG on half the views, in one light model each."""
     noise_key, quality_key, jpeg_key = jax.random.split(key, 3)
-    count, formation = radii.shape[0], config.formation
-    low, high = (60.0, 97.0)
-    noise = 0.02 * jax.random.uniform(noise_key, (count,))
+    count = radii.shape[0]
+    low, high = _JPEG_QUALITY
+    noise = _MAX_NOISE * jax.random.uniform(noise_key, (count,))
     quality = jax.random.uniform(quality_key, (count,), minval=low, maxval=high)
     hard = mix.startswith("hard")
     jpeg = jax.random.bernoulli(jpeg_key, 0.5, (count,)) if hard else jnp.full((count,), mix == "jpeg")
-    del formation
     return samples.Degradation(
         radius=radii,
         linear=jnp.full((count,), mix in ("linear", "hard_linear")),
@@ -53,7 +55,7 @@ def held_out_blur(source: Source, config: TrainConfig) -> HeldOutBlur:
     @functools.partial(jax.jit, static_argnames="mix")
     def make(key: jax.Array, content: jax.Array, mix: str) -> samples.BlurExamples:
         how_key, view_key = jax.random.split(key)
-        how = _degradation(how_key, mix, radii, config)
+        how = degradation(how_key, mix, radii)
         return samples.blur_views(
             view_key, content, how, points=config.validation.points, margin=config.network.margin
         )

@@ -28,12 +28,19 @@ class DatasetOptions:
     """Choices that change what is evaluated."""
 
     split: str = "test"
+    """test or train."""
     reduce: int = 1
+    """Reduce every photo by this factor first, by area averaging."""
     unit: Unit = "radius"
+    """Of the maps of folder and syndof."""
     map_scale: float = 1.0
+    """A stored value of those maps times this is in that unit."""
     white: Literal["blurred", "sharp"] | None = None
+    """What white means in the masks of cuhk and dut; as their authors drew them by default."""
     count: int = 100
+    """Number of scenes of photos."""
     seed: int = 0
+    """Of those scenes."""
 
     def __post_init__(self) -> None:
         if self.reduce < 1:

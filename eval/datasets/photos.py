@@ -57,7 +57,7 @@ def open_photos(folder: Path, *, count: int, seed: int) -> Dataset:
         about={
             "source": f"composed from {len(photos)} sharp photos",
             "citation": "",
-            "licence": "That of the photos.",
+            "licence": "That of the photos used.",
         },
     )
 

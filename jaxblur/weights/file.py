@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from jaxblur.files import atomic_file
 from jaxblur.nets import DefocusNet, NetworkConfig, config_from_dict
 from jaxblur.weights.published import read_published
 
@@ -119,15 +119,8 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
         "network": json.dumps(dataclasses.asdict(weights.network)),
         "unit": "disk radius in pixels of the input image",
     }
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(arrays, temporary, metadata=header)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic_file(path) as file:
+        file.write(save(arrays, metadata=header))
 
 
 def published_network() -> NetworkConfig:

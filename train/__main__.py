@@ -1,0 +1,95 @@
+"""`python -m train`: train both stages and write weights. All work is done by `train.run`."""
+
+import dataclasses
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.logging import RichHandler
+
+from train.config import PRESETS
+from train.data.source import DataConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Train B-Net, then E-Net, and write weights for `jaxblur estimate --weights`.
+
+    A run that was stopped, or killed, goes on where it was when the same command is given again.
+
+    Example: python -m train --preset smoke --photos examples --output runs/smoke
+    """
+
+    output: Path
+    """Folder of the run: checkpoints, curves, and in the end weights.safetensors."""
+    photos: Path | None = None
+    """Folder of sharp photos; photos.csv and coco_instances.json in it are used."""
+    tfds: tuple[str, ...] = ()
+    """TFDS data sets to train on instead: imagenet2012, coco/2017, hku_is."""
+    tfds_dir: Path | None = None
+    """Folder of prepared TFDS data sets."""
+    preset: Literal["default", "paper", "smoke"] = "default"
+    """default: the best recipe found; paper: what is known of the paper's; smoke: a minute, to see that it runs."""
+    blur_steps: int | None = None
+    """Steps of the first stage, B-Net, instead of the preset's."""
+    edge_steps: int | None = None
+    """Steps of the second stage, E-Net, instead of the preset's."""
+    seed: int = 0
+    """Of every random choice."""
+    max_seconds: float | None = None
+    """Save and stop after this time in a stage; the same command goes on."""
+    validate_every: int = 500
+    """Steps between validations."""
+    allow_config_change: bool = False
+    """Go on with a run although its settings differ from those it was started with."""
+    coordinator: str | None = None
+    """host:port of the first process, to train with several hosts; on TPU pods "auto"."""
+    num_processes: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Number of processes, with --coordinator host:port."""
+    process_id: Annotated[int | None, tyro.conf.arg(metavar="I")] = None
+    """Number of this process, with --coordinator host:port."""
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0 done or stopped on request, 2 for bad input."""
+    options = tyro.cli(Arguments, args=args, prog="python -m train")
+    logging.basicConfig(
+        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
+    )
+    for noisy in ("absl", "orbax", "jax"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    # Heavy imports come after the arguments are known to be good.
+    from jaxblur import parallel
+    from train import run as training
+    from train.checkpoints import CheckpointError, ConfigChangedError
+    from train.loop import NonFiniteError
+
+    try:
+        if options.coordinator is not None:
+            automatic = options.coordinator == "auto"
+            parallel.initialise_distributed(
+                None if automatic else options.coordinator, options.num_processes, options.process_id
+            )
+        data = DataConfig(photos=options.photos, tfds=options.tfds, tfds_dir=options.tfds_dir)
+        config = dataclasses.replace(PRESETS[options.preset](data), seed=options.seed)
+        if options.blur_steps is not None:
+            config = dataclasses.replace(config, blur=dataclasses.replace(config.blur, steps=options.blur_steps))
+        if options.edge_steps is not None:
+            config = dataclasses.replace(config, edges=dataclasses.replace(config.edges, steps=options.edge_steps))
+        run_options = training.RunOptions(
+            max_seconds=options.max_seconds,
+            validate_every=options.validate_every,
+            allow_config_change=options.allow_config_change,
+        )
+        training.run(config, options.output, run_options)
+    except (ValueError, OSError, CheckpointError, ConfigChangedError, NonFiniteError) as error:
+        print(f"python -m train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
