@@ -6,7 +6,8 @@
     result = jaxblur.estimate(image, weights)
     result.radius, result.confidence
 
-Blur is the radius of a disk in pixels of the image that was passed in. Images are (H, W, 3), sRGB-coded; points (row, col).
+Blur is the radius of a disk in pixels of the image that was passed in. Images are (H, W, 3), sRGB-coded; points
+(row, col).
 """
 
 import importlib
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxblur import synthesis
+    from jaxblur.architecture import ColumnConfig, NetworkConfig
     from jaxblur.config import DEFAULT, PRESETS, PUBLISHED, Config, EdgeConfig, PropagationConfig
     from jaxblur.dense import PointProbabilities
     from jaxblur.domain_transform import recursive_filter
     from jaxblur.edges import detect_edges
-    from jaxblur.nets import ColumnConfig, NetworkConfig
     from jaxblur.pipeline import (
         BlurEstimate,
         classify_edges,
@@ -62,11 +63,11 @@ __all__ = [
 
 # Loaded on first use, so that `jaxblur --help` does not wait for JAX.
 _HOMES = {
+    "architecture": ("ColumnConfig", "NetworkConfig"),
     "config": ("DEFAULT", "PRESETS", "PUBLISHED", "Config", "EdgeConfig", "PropagationConfig"),
     "dense": ("PointProbabilities",),
     "domain_transform": ("recursive_filter",),
     "edges": ("detect_edges",),
-    "nets": ("ColumnConfig", "NetworkConfig"),
     "pipeline": (
         "BlurEstimate",
         "classify_edges",

@@ -34,7 +34,8 @@ def check_same_size(name: str, array: Any, other_name: str, other: Any) -> None:
     """Raise ValueError unless the two arrays agree in height and width (their first two dimensions)."""
     if tuple(array.shape[:2]) != tuple(other.shape[:2]):
         raise ValueError(
-            f"{name} must have the height and width of {other_name} {tuple(other.shape[:2])}, got {tuple(array.shape[:2])}"
+            f"{name} must have the height and width of {other_name} {tuple(other.shape[:2])}, "
+            f"got {tuple(array.shape[:2])}"
         )
 
 

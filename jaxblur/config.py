@@ -1,4 +1,4 @@
-"""Settings of the estimator, apart from the networks' own (those belong to a set of weights, see `nets.NetworkConfig`)."""
+"""Settings of the estimator, apart from those that belong to a set of weights (`architecture.NetworkConfig`)."""
 
 import dataclasses
 import math

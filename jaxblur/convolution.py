@@ -1,8 +1,8 @@
 """VALID convolution, the one operation the networks spend their time in.
 
-On GPU and TPU this is XLA's own convolution. On CPU it is a scan over small blocks of rows, each one matrix product over
-its im2col columns, which stay in cache: forward and weight gradient then run near the rate of a large matrix product,
-two to four times faster than XLA's CPU convolution (`benchmarks/bench_networks.py`).
+On GPU and TPU this is XLA's own convolution. On CPU it is a scan over small blocks of rows, each one matrix product
+over its im2col columns, which stay in cache: forward and weight gradient then run near the rate of a large matrix
+product, about twice as fast as XLA's CPU convolution (`benchmarks/bench_networks.py`).
 """
 
 import functools
@@ -12,7 +12,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-_PIXELS_PER_BLOCK = 160  # output pixels per matrix product: columns of 3x3x64 floats then fit the second-level cache
+_PIXELS_PER_BLOCK = (
+    160  # output pixels per matrix product: columns of 3x3x64 floats then fit the second-level cache
+)
 
 
 def convolve(
@@ -42,7 +44,12 @@ def convolve(
     if jax.default_backend() == "cpu" and x.shape[-1] >= 16:
         return _blocked(x, kernel, dilation)
     return lax.conv_general_dilated(
-        x, kernel, (1, 1), "VALID", rhs_dilation=(dilation, dilation), dimension_numbers=("NHWC", "HWIO", "NHWC")
+        x,
+        kernel,
+        (1, 1),
+        "VALID",
+        rhs_dilation=(dilation, dilation),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
 
 
@@ -86,7 +93,9 @@ def _blocked(x: jax.Array, kernel: jax.Array, dilation: int) -> jax.Array:
     return out.reshape(batch, blocks * rows, width, features)[:, :height]
 
 
-def _blocked_forward(x: jax.Array, kernel: jax.Array, dilation: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+def _blocked_forward(
+    x: jax.Array, kernel: jax.Array, dilation: int
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     return _blocked(x, kernel, dilation), (x, kernel)
 
 

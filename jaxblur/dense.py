@@ -16,7 +16,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxblur.nets import GRID, DefocusNet, NetworkConfig, level_probabilities
+from jaxblur.architecture import GRID, NetworkConfig
+from jaxblur.nets import DefocusNet, apply, level_probabilities
 
 _READ = GRID - 2  # side of the grid of projections that a point reads
 
@@ -57,23 +58,31 @@ def read_projections(
         cols = points[:, 1, None, None] + stride * steps[None, None, :]
         return projection.at[rows, cols].get(mode="promise_in_bounds")
 
-    return functools.reduce(operator.add, [read(stride, projection) for stride, projection in projections.items()])
+    return functools.reduce(
+        operator.add, [read(stride, projection) for stride, projection in projections.items()]
+    )
 
 
-def image_maps(variables: Any, network: NetworkConfig, padded: Float[Array, "h w 3"]) -> dict[str, dict[int, jax.Array]]:
+def image_maps(
+    variables: Any, network: NetworkConfig, padded: Float[Array, "h w 3"]
+) -> dict[str, dict[int, jax.Array]]:
     """Projections of B-Net ("b") and E-Net ("e") of one image with `network.margin` pixels of context on each side."""
-    net = DefocusNet(network)
     batch = padded[None]
-    f1 = net.apply(variables, batch, method=DefocusNet.f1_maps)
+    f1 = apply(variables, network, DefocusNet.f1_maps, batch)
     maps = {
-        "b": net.apply(variables, f1, method=DefocusNet.blur_maps),
-        "e": net.apply(variables, batch, f1, method=DefocusNet.depth_maps),
+        "b": apply(variables, network, DefocusNet.blur_maps, f1),
+        "e": apply(variables, network, DefocusNet.depth_maps, batch, f1),
     }
-    return jax.tree.map(lambda x: x[0], maps)  # type: ignore[return-value]
+    return jax.tree.map(lambda x: x[0], maps)
 
 
 def classify_points(
-    variables: Any, network: NetworkConfig, padded: Float[Array, "h w 3"], points: EdgePoints, *, chunk: int = 512
+    variables: Any,
+    network: NetworkConfig,
+    padded: Float[Array, "h w 3"],
+    points: EdgePoints,
+    *,
+    chunk: int = 512,
 ) -> PointProbabilities:
     """Probabilities of blur levels and edge classes at edge points of one image, by the dense form.
 
@@ -85,7 +94,6 @@ def classify_points(
       chunk: points per matrix product; chunks without a valid point cost nothing.
     """
     maps = image_maps(variables, network, padded)
-    net = DefocusNet(network)
     capacity = points.valid.shape[0]
     chunks = -(-capacity // chunk)
     fill = chunks * chunk - capacity
@@ -93,9 +101,9 @@ def classify_points(
     valid = jnp.pad(points.valid, (0, fill)).reshape(chunks, chunk)
 
     def heads(rc: jax.Array) -> PointProbabilities:
-        blur = net.apply(variables, read_projections(maps["b"], rc), method=DefocusNet.blur_logits)
-        depth = net.apply(variables, read_projections(maps["e"], rc), method=DefocusNet.depth_logits)
-        return PointProbabilities(level_probabilities(blur, network), jax.nn.softmax(depth))  # type: ignore[arg-type]
+        blur = apply(variables, network, DefocusNet.blur_logits, read_projections(maps["b"], rc))
+        depth = apply(variables, network, DefocusNet.depth_logits, read_projections(maps["e"], rc))
+        return PointProbabilities(level_probabilities(blur, network), jax.nn.softmax(depth))
 
     def nothing(rc: jax.Array) -> PointProbabilities:
         return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(heads, rc))
@@ -110,10 +118,15 @@ def classify_points(
 
 
 def classify_points_patchwise(
-    variables: Any, network: NetworkConfig, padded: Float[Array, "h w 3"], points: Int[Array, "k 2"], *, chunk: int = 64
+    variables: Any,
+    network: NetworkConfig,
+    padded: Float[Array, "h w 3"],
+    points: Int[Array, "k 2"],
+    *,
+    chunk: int = 64,
 ) -> PointProbabilities:
     """The same by the paper's definition: a patch cut out around each point. The oracle of `classify_points`."""
-    net, side = DefocusNet(network), network.patch_size
+    side = network.patch_size
     count = points.shape[0]
     chunks = -(-count // chunk)
     padded_points = jnp.pad(points, ((0, chunks * chunk - count), (0, 0))).reshape(chunks, chunk, 2)
@@ -122,7 +135,7 @@ def classify_points_patchwise(
         return lax.dynamic_slice(padded, (point[0], point[1], jnp.zeros_like(point[0])), (side, side, 3))
 
     def one_chunk(rc: jax.Array) -> PointProbabilities:
-        blur, depth = net.apply(variables, jax.vmap(patch)(rc), method=DefocusNet.classify_patches)  # type: ignore[misc]
+        blur, depth = apply(variables, network, DefocusNet.classify_patches, jax.vmap(patch)(rc))
         return PointProbabilities(level_probabilities(blur, network), jax.nn.softmax(depth))
 
     out = lax.map(one_chunk, padded_points)

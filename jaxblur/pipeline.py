@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaxblur import parallel
-from jaxblur._checks import check_rank
+from jaxblur._checks import check_not_empty, check_rank
 from jaxblur.config import DEFAULT, Config
 from jaxblur.dense import PointProbabilities, classify_points, edge_points
 from jaxblur.edges import detect_edges
@@ -65,7 +65,8 @@ def estimate(image: Any, weights: Weights, *, edges: Any = None, config: Config 
       config: settings; `jaxblur.PUBLISHED` has the paper's exact ones.
 
     Returns:
-      NumPy arrays, see `BlurEstimate`. Any photo whose sides fall into the same size bucket reuses the compiled program.
+      NumPy arrays, see `BlurEstimate`. Photos of one dtype whose sides fall into the same size bucket share one
+      compiled program.
 
     Raises:
       TypeError, ValueError: the image or edge map has the wrong type, shape or range.
@@ -85,7 +86,7 @@ def estimate_batch(
 ) -> list[BlurEstimate]:
     """`estimate` for many photos, spread over the local devices; sizes may differ.
 
-    Photos of the same size bucket run side by side, one per device.
+    Photos of the same size bucket and dtype run side by side, one per device.
 
     Args:
       images: photos as for `estimate`.
@@ -102,15 +103,16 @@ def estimate_batch(
     if edges is not None and len(edges) != len(images):
         raise ValueError(f"edges must be as many as images ({len(images)}), got {len(edges)}")
     devices = parallel.local_device_count()
-    buckets: dict[tuple[int, int, int, int], list[int]] = {}
+    buckets: dict[tuple[tuple[int, int, int, int], np.dtype], list[int]] = {}
     for index, image in enumerate(images):
         check_rank("image", image, (2, 3), "(H, W, 3) or (H, W)")
+        check_not_empty("image", image)
         height, width = np.shape(image)[:2]
-        buckets.setdefault(size_bucket(height, width), []).append(index)
+        buckets.setdefault((size_bucket(height, width), np.asarray(image).dtype), []).append(index)
 
     results: dict[int, BlurEstimate] = {}
     replicated = parallel.replicate(weights)
-    for tiles, members in buckets.items():
+    for (tiles, _), members in buckets.items():
         program = _mapped(config, tiles, edges is not None)
         for start in range(0, len(members), devices):
             group = members[start : start + devices]
@@ -210,7 +212,9 @@ def estimate_padded(
     if edges is None:
         edges = detect_edges(image, config=config.edges, size=(size[0], size[1]))
     else:
-        inside = (jnp.arange(image.shape[0])[:, None] < size[0]) & (jnp.arange(image.shape[1])[None, :] < size[1])
+        inside = (jnp.arange(image.shape[0])[:, None] < size[0]) & (
+            jnp.arange(image.shape[1])[None, :] < size[1]
+        )
         edges = edges & inside
     reading = _read_tiles(weights, image, size, edges, tiles=tiles, config=config)
     depth_edges = edges & (reading.depth > 0.5)
@@ -284,7 +288,11 @@ def _read_tiles(
 
         def plane(values: jax.Array) -> jax.Array:
             values = jnp.where(points.valid, values, jnp.zeros_like(values))
-            return jnp.zeros((height, width), values.dtype).at[points.points[:, 0], points.points[:, 1]].add(values)
+            return (
+                jnp.zeros((height, width), values.dtype)
+                .at[points.points[:, 0], points.points[:, 1]]
+                .add(values)
+            )
 
         return EdgeReading(plane(radius), plane(reliability), plane(out.depth[:, 1]))
 
@@ -294,7 +302,11 @@ def _read_tiles(
         return lax.cond(mask.any(), read, lambda corner, mask: EdgeReading(empty, empty, empty), corner, mask)
 
     def assemble(planes: jax.Array) -> jax.Array:
-        return planes.reshape(rows, cols, height, width).transpose(0, 2, 1, 3).reshape(rows * height, cols * width)
+        return (
+            planes.reshape(rows, cols, height, width)
+            .transpose(0, 2, 1, 3)
+            .reshape(rows * height, cols * width)
+        )
 
     return jax.tree.map(assemble, lax.map(one_tile, (corners, masks)))
 
@@ -329,7 +341,9 @@ def _mapped(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) 
 def _program(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
     def program(weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array) -> BlurEstimate:
         image = as_rgb(image)
-        return estimate_padded(weights, image, size, edges if with_edges else None, tiles=tiles, config=config)
+        return estimate_padded(
+            weights, image, size, edges if with_edges else None, tiles=tiles, config=config
+        )
 
     return program
 

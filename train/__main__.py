@@ -57,7 +57,9 @@ def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done or stopped on request, 2 for bad input."""
     options = tyro.cli(Arguments, args=args, prog="python -m train")
     logging.basicConfig(
-        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_path=False)],
     )
     for noisy in ("absl", "orbax", "jax"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -76,9 +78,13 @@ def main(args: list[str] | None = None) -> int:
         data = DataConfig(photos=options.photos, tfds=options.tfds, tfds_dir=options.tfds_dir)
         config = dataclasses.replace(PRESETS[options.preset](data), seed=options.seed)
         if options.blur_steps is not None:
-            config = dataclasses.replace(config, blur=dataclasses.replace(config.blur, steps=options.blur_steps))
+            config = dataclasses.replace(
+                config, blur=dataclasses.replace(config.blur, steps=options.blur_steps)
+            )
         if options.edge_steps is not None:
-            config = dataclasses.replace(config, edges=dataclasses.replace(config.edges, steps=options.edge_steps))
+            config = dataclasses.replace(
+                config, edges=dataclasses.replace(config.edges, steps=options.edge_steps)
+            )
         run_options = training.RunOptions(
             max_seconds=options.max_seconds,
             validate_every=options.validate_every,

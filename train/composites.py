@@ -1,4 +1,4 @@
-"""Labelled edge points of two-layer scenes, for the second stage: an object in front of a background, each with its blur."""
+"""Labelled edge points of two-layer scenes for the second stage: an object before a background, each with its blur."""
 
 from typing import NamedTuple
 

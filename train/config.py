@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from jaxblur.nets import NetworkConfig
+from jaxblur.architecture import NetworkConfig
 from train.data.source import DataConfig
 
 
@@ -25,8 +25,17 @@ class FormationConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.min_radius < self.max_radius <= 7:
-            raise ValueError(f"radii must satisfy 0 < min < max <= 7, got {self.min_radius}, {self.max_radius}")
-        shares = ("sharp_share", "linear_share", "noise_share", "jpeg_share", "layer_sharp_share", "same_share")
+            raise ValueError(
+                f"radii must satisfy 0 < min < max <= 7, got {self.min_radius}, {self.max_radius}"
+            )
+        shares = (
+            "sharp_share",
+            "linear_share",
+            "noise_share",
+            "jpeg_share",
+            "layer_sharp_share",
+            "same_share",
+        )
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
@@ -98,7 +107,9 @@ class TrainConfig:
     seed: int = 0
 
 
-_DEFAULT_NETWORK = NetworkConfig(normalisation="batch", level_head="ordinal", input_offset=0.5, input_scale=3.0)
+_DEFAULT_NETWORK = NetworkConfig(
+    normalisation="batch", level_head="ordinal", input_offset=0.5, input_scale=3.0
+)
 
 
 def default(data: DataConfig) -> TrainConfig:
@@ -120,7 +131,9 @@ def paper(data: DataConfig) -> TrainConfig:
     Number of steps, rates, dropout and the L2 strength are not known; these are ours.
     """
     network = NetworkConfig(dropout=0.5)
-    adam = OptimiserConfig(name="adam", adam_rate=1e-3, average=0.0, decay_share=0.0, warmup_steps=0, clip_norm=0.0)
+    adam = OptimiserConfig(
+        name="adam", adam_rate=1e-3, average=0.0, decay_share=0.0, warmup_steps=0, clip_norm=0.0
+    )
     return TrainConfig(
         preset="paper",
         network=network,

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxblur.nets import DefocusNet, NetworkConfig
+from jaxblur.architecture import NetworkConfig
+from jaxblur.nets import apply
 from train import composites, forward, samples, validation
 from train.config import TrainConfig
 from train.data.source import Source
@@ -30,38 +31,43 @@ def held_out_depth(source: Source, config: TrainConfig) -> HeldOutDepth:
     batches = [source.layers(step, split="held_out") for step in steps]
     layers = {name: np.concatenate([batch[name] for batch in batches])[:wanted] for name in batches[0]}
 
-    @functools.partial(jax.jit, static_argnames=("mix", "sharp"))
-    def make(key: jax.Array, layers: Any, mix: str, sharp: bool) -> composites.DepthExamples:
-        how_key, radius_key, camera_key, point_key = jax.random.split(key, 4)
-        if sharp:
-            radii = jnp.full((2,), 0.5)
-            layers = {**layers, "foreground": layers["background"]}
-        else:
-            low, step = jax.random.uniform(radius_key, (2,))
-            smaller = 0.5 + (5.25 - 0.5) * low
-            radii = jnp.stack([smaller, smaller + 0.75 + (6.0 - 0.75 - smaller) * step])
-            radii = jnp.where(jax.random.bernoulli(how_key), radii, radii[::-1])
-        how = jax.tree.map(lambda leaf: leaf[0], validation.degradation(how_key, mix, radii[:1]))
+    @jax.jit
+    def make(
+        key: jax.Array, layers: Any, radii: jax.Array, how: samples.Degradation
+    ) -> composites.DepthExamples:
+        camera_key, point_key = jax.random.split(key)
         scene = composites.compose(camera_key, layers, radii, how)
         chosen = samples.choose_points(
             point_key, scene.edges & (scene.label >= 0), margin=config.network.margin, count=_POINTS
         )
         inner = scene.label[config.network.margin :, config.network.margin :]
-        label = inner[chosen.points[:, 0], chosen.points[:, 1]]
-        return composites.DepthExamples(scene.view, chosen, label)
+        return composites.DepthExamples(scene.view, chosen, inner[chosen.points[:, 0], chosen.points[:, 1]])
 
+    alone = {**layers, "foreground": layers["background"]}
+    how_keys, radius_keys, view_keys = jax.random.split(jax.random.key(_KEY), (3, wanted))
     scenes = {}
     for name, mix in [*_MIXES.items(), ("sharp", "clean")]:
-        keys = jax.random.split(jax.random.key(_KEY), wanted)
-        made = [
-            make(keys[i], {part: layers[part][i] for part in layers}, mix, name == "sharp") for i in range(wanted)
-        ]
+        parts = alone if name == "sharp" else layers
+        made = []
+        for i in range(wanted):
+            radii = jnp.full((2,), 0.5) if name == "sharp" else _unlike_radii(radius_keys[i])
+            how = jax.tree.map(lambda leaf: leaf[0], validation.degradation(how_keys[i], mix, radii[:1]))
+            made.append(make(view_keys[i], {part: parts[part][i] for part in parts}, radii, how))
         scenes[name] = jax.tree.map(lambda *leaves: np.stack(leaves), *made)
     return HeldOutDepth(scenes)
 
 
+def _unlike_radii(key: jax.Array) -> jax.Array:
+    """Radii of background and foreground in [0.5, 6] px that differ by 0.75 px or more; either may be the larger."""
+    value_key, order_key = jax.random.split(key)
+    low, step = jax.random.uniform(value_key, (2,))
+    smaller = 0.5 + (5.25 - 0.5) * low
+    radii = jnp.stack([smaller, smaller + 0.75 + (6.0 - 0.75 - smaller) * step])
+    return jnp.where(jax.random.bernoulli(order_key), radii, radii[::-1])
+
+
 def average_precision(score: np.ndarray, label: np.ndarray) -> float:
-    """Area under the precision-recall curve as a sum over the positives, (n,) scores and 0/1 labels; 0 without a positive."""
+    """Area under the precision-recall curve of (n,) scores and 0/1 labels, summed over positives; 0 without any."""
     order = np.argsort(-score, kind="stable")
     hits = label[order] == 1
     if not hits.any():
@@ -74,10 +80,11 @@ def average_precision(score: np.ndarray, label: np.ndarray) -> float:
 
 @functools.partial(jax.jit, static_argnames="network")
 def _probability(variables: Any, network: NetworkConfig, scene: composites.DepthExamples) -> jax.Array:
-    logits = DefocusNet(network).apply(
-        variables, scene.views[None], scene.points.points[None], scene.points.valid[None], method=forward.depth_logits
+    points = scene.points
+    logits = apply(
+        variables, network, forward.depth_logits, scene.views[None], points.points[None], points.valid[None]
     )
-    return jax.nn.softmax(logits)[:, 1]  # type: ignore[arg-type]
+    return jax.nn.softmax(logits)[:, 1]
 
 
 def depth_probabilities(

@@ -1,4 +1,4 @@
-"""From trained variables to a weights file that `jaxblur.load_weights` reads, with all that one has to know about it."""
+"""From trained variables to a weights file that `jaxblur.load_weights` reads, with its metadata."""
 
 import dataclasses
 import json
@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import load_file, save
 
+from jaxblur.architecture import NetworkConfig
 from jaxblur.files import atomic_file
-from jaxblur.nets import NetworkConfig
 from jaxblur.weights import Weights
 from train.config import TrainConfig
 from train.depth_validation import HeldOutDepth, depth_probabilities
@@ -35,7 +35,9 @@ def load_variables(path: Path) -> dict[str, Any]:
     flat = {name: jnp.asarray(leaf) for name, leaf in load_file(path).items()}
     tree = flax.traverse_util.unflatten_dict(flat, sep="/")
     parts = {part for kind in tree.values() for part in kind}
-    return {kind: {part: tree.get(kind, {}).get(part, {}) for part in parts} for kind in ("params", "batch_stats")}
+    return {
+        kind: {part: tree.get(kind, {}).get(part, {}) for part in parts} for kind in ("params", "batch_stats")
+    }
 
 
 def calibrate_depth(params: Any, network: NetworkConfig, scenes: HeldOutDepth) -> tuple[Any, float]:
@@ -68,7 +70,9 @@ def calibrate_depth(params: Any, network: NetworkConfig, scenes: HeldOutDepth) -
     return moved, best
 
 
-def assemble(blur: dict[str, Any], edges: dict[str, Any], network: NetworkConfig) -> tuple[Any, NetworkConfig]:
+def assemble(
+    blur: dict[str, Any], edges: dict[str, Any], network: NetworkConfig
+) -> tuple[Any, NetworkConfig]:
     """Folded parameters of both stages in one tree, and their architecture."""
     variables = {kind: {**blur[kind], **edges[kind]} for kind in ("params", "batch_stats")}
     return fold_batch_norm(**variables, network=network)
@@ -88,7 +92,9 @@ def make_weights(
         "training_commit": commit(),
         "facts": json.dumps(facts),
     }
-    return Weights({"params": jax.tree.map(np.asarray, params)}, dataclasses.replace(network, dropout=0.0), metadata)
+    return Weights(
+        {"params": jax.tree.map(np.asarray, params)}, dataclasses.replace(network, dropout=0.0), metadata
+    )
 
 
 def commit() -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxblur.nets import NetworkConfig
+from jaxblur.architecture import NetworkConfig
 
 _EPSILON = 1e-5  # of jaxblur.nets.Normalise
 

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxblur.architecture import NetworkConfig
 from jaxblur.dense import read_projections
-from jaxblur.nets import DefocusNet, NetworkConfig
+from jaxblur.nets import DefocusNet
 
 
 def _read(projections: Any, points: jax.Array) -> jax.Array:

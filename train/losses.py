@@ -5,10 +5,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from jaxblur.nets import NetworkConfig, level_probabilities
+from jaxblur.architecture import NetworkConfig
+from jaxblur.nets import level_probabilities
 
 
-def level_loss(logits: Float[Array, "n k"], radius: Float[Array, " n"], network: NetworkConfig) -> Float[Array, " n"]:
+def level_loss(
+    logits: Float[Array, "n k"], radius: Float[Array, " n"], network: NetworkConfig
+) -> Float[Array, " n"]:
     """Cross-entropy of Classification Network I against a continuous radius (px).
 
     A radius between two levels is shared linearly between them. Softmax head: cross-entropy with those soft labels

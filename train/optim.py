@@ -32,7 +32,8 @@ def _muon_dimensions(params: Any) -> Any:
 def _dense_kernels(params: Any) -> Any:
     """True for the kernels of the classification networks."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, _: "dense" in jax.tree_util.keystr(path) and "kernel" in jax.tree_util.keystr(path), params
+        lambda path, _: "dense" in jax.tree_util.keystr(path) and "kernel" in jax.tree_util.keystr(path),
+        params,
     )
 
 

@@ -70,7 +70,11 @@ def run(config: TrainConfig, folder: Path, options: RunOptions) -> Path | None:
 
 
 def _train(
-    config: TrainConfig, name: str, folder: Path, options: RunOptions, make: Callable[[TrainConfig, Source], Any]
+    config: TrainConfig,
+    name: str,
+    folder: Path,
+    options: RunOptions,
+    make: Callable[[TrainConfig, Source], Any],
 ) -> tuple[Any, Any]:
     own = stage_config(config, name)
     stage = make(own, open_source(own.data))

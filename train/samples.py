@@ -57,7 +57,9 @@ def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Deg
     )
 
 
-def camera(key: jax.Array, image: Float[Array, "h w 3"], noise: jax.Array, quality: jax.Array) -> Float[Array, "h w 3"]:
+def camera(
+    key: jax.Array, image: Float[Array, "h w 3"], noise: jax.Array, quality: jax.Array
+) -> Float[Array, "h w 3"]:
     """What a camera does to a formed image: noise, JPEG, 8 bits."""
     image = synthesis.add_noise(key, image, read=noise, shot=0.0)
     return synthesis.quantise(synthesis.jpeg(image, quality))
@@ -71,9 +73,7 @@ def blurred_view(key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradatio
     return camera(key, image, how.noise, how.quality)
 
 
-def choose_points(
-    key: jax.Array, candidates: Bool[Array, "h w"], *, margin: int, count: int
-) -> Points:
+def choose_points(key: jax.Array, candidates: Bool[Array, "h w"], *, margin: int, count: int) -> Points:
     """Up to `count` random candidates at least `margin` px inside the view."""
     inner = candidates[margin:-margin, margin:-margin]
     width = inner.shape[1]
@@ -92,7 +92,13 @@ class BlurExamples(NamedTuple):
 
 
 def blur_examples(
-    keys: jax.Array, contents: UInt8[Array, "b h w 3"], *, views: int, points: int, margin: int, config: FormationConfig
+    keys: jax.Array,
+    contents: UInt8[Array, "b h w 3"],
+    *,
+    views: int,
+    points: int,
+    margin: int,
+    config: FormationConfig,
 ) -> BlurExamples:
     """`views` blurred versions of each content, with up to `points` edge points each."""
 

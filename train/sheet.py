@@ -1,4 +1,4 @@
-"""`python -m train.sheet`: a contact sheet of training samples with their labels drawn, to check the synthesis by eye."""
+"""`python -m train.sheet`: a contact sheet of training samples with their labels, to check the synthesis by eye."""
 
 import dataclasses
 import sys
@@ -70,7 +70,9 @@ def make_samples(config: TrainConfig, name: str, step: int) -> tuple[Any, Any, l
     return examples, labels, [f"{count} depth of {v.sum()}" for count, v in zip(counts, valid, strict=True)]
 
 
-def draw_sheet(examples: Any, labels: np.ndarray, titles: list[str], *, margin: int, columns: int) -> np.ndarray:
+def draw_sheet(
+    examples: Any, labels: np.ndarray, titles: list[str], *, margin: int, columns: int
+) -> np.ndarray:
     """RGB uint8 picture of all views, magnified, their points as dots: green pattern edge, red depth edge."""
     cells = []
     for i, title in enumerate(titles):

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxblur import parallel
-from jaxblur.nets import DefocusNet, NetworkConfig
+from jaxblur.architecture import NetworkConfig
+from jaxblur.nets import DefocusNet
 from train import composites, depth_validation, forward, losses, samples, state, validation
 from train.config import StageConfig, TrainConfig
 from train.data.source import Source
@@ -68,7 +69,12 @@ class _Stage(abc.ABC):
 
         def total_loss(params: Any) -> tuple[jax.Array, Any]:
             logits, stats = self._apply(
-                params, train_state.batch_stats, train_state.frozen, examples, parallel.AXIS, {"dropout": dropout_key}
+                params,
+                train_state.batch_stats,
+                train_state.frozen,
+                examples,
+                parallel.AXIS,
+                {"dropout": dropout_key},
             )
             loss, metrics, counts = self._losses(logits, examples)
             weight = counts.astype(loss.dtype)
@@ -101,7 +107,7 @@ class _Stage(abc.ABC):
             mutable=["batch_stats"],
             rngs=rngs,
         )
-        new = updates.get("batch_stats", {})
+        new = dict(updates or {}).get("batch_stats", {})
         return logits, {name: new.get(name, stats[name]) for name in stats}
 
     def _refresh_statistics(self, train_state: state.TrainState, batch: Any, key: jax.Array) -> Any:
@@ -109,7 +115,9 @@ class _Stage(abc.ABC):
         rows = jax.tree.leaves(batch)[0].shape[0]
         examples = self._examples(batch, jax.random.split(key, rows))
         rngs = {"dropout": key}
-        return self._apply(train_state.average, train_state.batch_stats, train_state.frozen, examples, None, rngs)[1]
+        return self._apply(
+            train_state.average, train_state.batch_stats, train_state.frozen, examples, None, rngs
+        )[1]
 
     def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
         """Variables of this stage's parts: the averaged weights, and statistics re-estimated for them."""
@@ -213,7 +221,7 @@ class EdgeStage(_Stage):
         return loss, losses.depth_metrics(logits, label), examples.points.valid.reshape(-1)
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
-        """Average precision on composites, clean and noisy, and false alarms on sharp photos; "loss" is 1 - the mean."""
+        """Average precision on clean and noisy composites, false alarms on sharp photos; "loss" is 1 - the mean."""
         if self._held_out is None:
             self._held_out = depth_validation.held_out_depth(self.source, self.config)
         own = self.averaged(train_state)
@@ -227,5 +235,7 @@ def stage_config(config: TrainConfig, name: str) -> TrainConfig:
     """The configuration whose source makes batches of a stage's size."""
     stage: StageConfig = getattr(config, name)
     size = stage.view_size + samples.KERNEL_SIZE - 1
-    data = dataclasses.replace(config.data, crop_size=size, contents_per_batch=stage.contents, seed=config.seed)
+    data = dataclasses.replace(
+        config.data, crop_size=size, contents_per_batch=stage.contents, seed=config.seed
+    )
     return dataclasses.replace(config, data=data)

@@ -42,7 +42,12 @@ def create(params: Any, batch_stats: Any, frozen: Any, optimiser: optax.Gradient
 
 
 def update(
-    state: TrainState, gradients: Any, batch_stats: Any, optimiser: optax.GradientTransformation, *, average: float
+    state: TrainState,
+    gradients: Any,
+    batch_stats: Any,
+    optimiser: optax.GradientTransformation,
+    *,
+    average: float,
 ) -> TrainState:
     """One step of the optimiser and of the moving average, whose decay grows to `average` over the first steps."""
     updates, opt_state = optimiser.update(gradients, state.opt_state, state.params)

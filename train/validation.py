@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxblur.nets import DefocusNet, NetworkConfig, level_probabilities
+from jaxblur.architecture import NetworkConfig
+from jaxblur.nets import apply, level_probabilities
 from train import forward, samples
 from train.config import TrainConfig
 from train.data.source import Source
@@ -52,18 +53,16 @@ def held_out_blur(source: Source, config: TrainConfig) -> HeldOutBlur:
     content = np.concatenate(contents)[:wanted]
     radii = jnp.asarray(config.validation.radii, jnp.float32)
 
-    @functools.partial(jax.jit, static_argnames="mix")
-    def make(key: jax.Array, content: jax.Array, mix: str) -> samples.BlurExamples:
-        how_key, view_key = jax.random.split(key)
-        how = degradation(how_key, mix, radii)
+    @jax.jit
+    def make(key: jax.Array, content: jax.Array, how: samples.Degradation) -> samples.BlurExamples:
         return samples.blur_views(
-            view_key, content, how, points=config.validation.points, margin=config.network.margin
+            key, content, how, points=config.validation.points, margin=config.network.margin
         )
 
     views = {}
     for mix in MIXES:
-        keys = jax.random.split(jax.random.key(_KEY), wanted)
-        made = [make(key, one, mix) for key, one in zip(keys, content, strict=True)]
+        how_keys, view_keys = jax.random.split(jax.random.key(_KEY), (2, wanted))
+        made = [make(view_keys[i], content[i], degradation(how_keys[i], mix, radii)) for i in range(wanted)]
         views[mix] = jax.tree.map(lambda *leaves: np.stack(leaves), *made)
     return HeldOutBlur(config.validation.radii, views)
 
@@ -71,23 +70,24 @@ def held_out_blur(source: Source, config: TrainConfig) -> HeldOutBlur:
 @functools.partial(jax.jit, static_argnames="network")
 def _errors(variables: Any, network: NetworkConfig, views: samples.BlurExamples) -> jax.Array:
     """Absolute error at every point, (radii, points); 0 where there is none."""
-    logits = DefocusNet(network).apply(
-        variables, views.views, views.points.points, views.points.valid, method=forward.blur_logits
-    )
-    expected = level_probabilities(logits, network) @ jnp.asarray(network.levels, jnp.float32)  # type: ignore[arg-type]
+    points = views.points
+    logits = apply(variables, network, forward.blur_logits, views.views, points.points, points.valid)
+    expected = level_probabilities(logits, network) @ jnp.asarray(network.levels, jnp.float32)
     error = jnp.abs(expected.reshape(views.points.valid.shape) - views.radius[:, None])
     return jnp.where(views.points.valid, error, 0.0)
 
 
-def blur_errors(variables: Any, network: NetworkConfig, held_out: HeldOutBlur) -> dict[str, dict[float, float]]:
+def blur_errors(
+    variables: Any, network: NetworkConfig, held_out: HeldOutBlur
+) -> dict[str, dict[float, float]]:
     """Mean absolute error, px, of the expectation over levels: by mix, by radius."""
     report = {}
     for mix, views in held_out.views.items():
-        contents = range(views.radius.shape[0])
-        sums = sum(
-            np.asarray(_errors(variables, network, jax.tree.map(lambda leaf, i=i: leaf[i], views))).sum(-1)
-            for i in contents
-        )
+        errors = [
+            np.asarray(_errors(variables, network, jax.tree.map(lambda leaf, i=i: leaf[i], views)))
+            for i in range(views.radius.shape[0])
+        ]
+        sums = np.sum(errors, axis=(0, 2))
         counts = views.points.valid.sum((0, 2))
         report[mix] = {r: float(s / max(c, 1)) for r, s, c in zip(held_out.radii, sums, counts, strict=True)}
     return report

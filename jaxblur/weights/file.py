@@ -14,8 +14,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from jaxblur.architecture import NetworkConfig, config_from_dict
 from jaxblur.files import atomic_file
-from jaxblur.nets import DefocusNet, NetworkConfig, config_from_dict
+from jaxblur.nets import DefocusNet
 from jaxblur.weights.published import read_published
 
 FORMAT = "jaxblur-weights-1"
@@ -48,8 +49,13 @@ def expected_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Name ("params/f1/...") and shape of every array that an architecture needs."""
     patch = jax.ShapeDtypeStruct((1, network.patch_size, network.patch_size, 3), jnp.float32)
     net = DefocusNet(network)
-    tree = jax.eval_shape(lambda key, x: net.init(key, x, method=DefocusNet.classify_patches), jax.random.key(0), patch)
-    return {name: leaf.shape for name, leaf in flax.traverse_util.flatten_dict(tree, sep="/").items()}
+    tree: Any = jax.eval_shape(
+        lambda key, x: net.init(key, x, method=DefocusNet.classify_patches), jax.random.key(0), patch
+    )
+    return {
+        name: leaf.shape
+        for name, leaf in dict[str, Any](flax.traverse_util.flatten_dict(tree, sep="/")).items()
+    }
 
 
 def from_arrays(
@@ -64,7 +70,9 @@ def from_arrays(
     if missing := sorted(set(shapes) - set(arrays)):
         raise ValueError(f"{where}: lacks {len(missing)} arrays, the first {missing[0]}")
     if unknown := sorted(set(arrays) - set(shapes)):
-        raise ValueError(f"{where}: has {len(unknown)} arrays that the architecture does not know, the first {unknown[0]}")
+        raise ValueError(
+            f"{where}: has {len(unknown)} arrays that the architecture does not know, the first {unknown[0]}"
+        )
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{where}: array {name} must have shape {shape}, got {arrays[name].shape}")
@@ -146,7 +154,9 @@ def _read_file(path: Path) -> Weights:
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{where}: not a readable safetensors file ({error})") from error
     if header.get("format") != FORMAT:
-        raise ValueError(f"{where}: not a jaxblur weights file (format {header.get('format')!r}, expected {FORMAT!r})")
+        raise ValueError(
+            f"{where}: not a jaxblur weights file (format {header.get('format')!r}, expected {FORMAT!r})"
+        )
     try:
         network = config_from_dict(json.loads(header.pop("network")))
     except (KeyError, TypeError, ValueError) as error:

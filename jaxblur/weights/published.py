@@ -11,7 +11,9 @@ _F1 = tuple(f"params/f1/columns_{column}/{layer}" for column in range(3) for lay
 
 def _head(name: str) -> tuple[str, ...]:
     trunk = tuple(f"params/{name}/trunk/{layer}" for layer in _COLUMNS)
-    dense = tuple(f"params/{name}/classification/dense_{i}/{kind}" for i in range(3) for kind in ("kernel", "bias"))
+    dense = tuple(
+        f"params/{name}/classification/dense_{i}/{kind}" for i in range(3) for kind in ("kernel", "bias")
+    )
     return trunk + dense
 
 
@@ -33,17 +35,21 @@ def read_published(folder: Path) -> dict[str, np.ndarray]:
             if name.endswith("bias"):
                 array = array.reshape(-1)
             if name in arrays and not np.array_equal(arrays[name], array):
-                raise ValueError(f"weights folder {folder}: {part}/{number}.mat differs from its copy of f1-NET in blur/")
+                raise ValueError(
+                    f"weights folder {folder}: {part}/{number}.mat differs from its copy in blur/"
+                )
             arrays[name] = array
     return arrays
 
 
 def _read_array(folder: Path, name: str) -> np.ndarray:
     try:
-        return np.asarray(scipy.io.loadmat(folder / name)["weights"], np.float32)
+        return np.asarray(scipy.io.loadmat(str(folder / name))["weights"], np.float32)
     except FileNotFoundError:
         raise ValueError(
-            f"weights folder {folder}: lacks {name}; the published release has blur/0.mat to 21.mat and edge/0.mat to 25.mat"
+            f"weights folder {folder}: lacks {name}; the published release has blur/0-21.mat and edge/0-25.mat"
         ) from None
     except Exception as error:  # scipy raises many kinds on a damaged file
-        raise ValueError(f"weights folder {folder}: {name} holds no readable array 'weights' ({error})") from error
+        raise ValueError(
+            f"weights folder {folder}: {name} holds no readable array 'weights' ({error})"
+        ) from error

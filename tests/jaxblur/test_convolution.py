@@ -30,7 +30,9 @@ def loop_pool(x, size, stride):
     return out
 
 
-@pytest.mark.parametrize("shape", [(2, 9, 12, 20), (1, 7, 7, 16), (3, 40, 11, 16), (1, 8, 200, 16), (2, 9, 9, 3)])
+@pytest.mark.parametrize(
+    "shape", [(2, 9, 12, 20), (1, 7, 7, 16), (3, 40, 11, 16), (1, 8, 200, 16), (2, 9, 9, 3)]
+)
 @pytest.mark.parametrize("size, dilation", [(3, 1), (3, 3), (1, 1), (2, 2)])
 def test_value_and_gradients_are_those_of_xla(shape, size, dilation, rng):
     x = jnp.asarray(rng.normal(size=shape), jnp.float32)
@@ -47,7 +49,9 @@ def test_jit_and_vmap_agree_with_eager(rng):
     x = jnp.asarray(rng.normal(size=(3, 2, 10, 9, 16)), jnp.float32)
     kernel = jnp.asarray(rng.normal(size=(3, 3, 16, 4)), jnp.float32)
     eager = jnp.stack([convolution.convolve(one, kernel) for one in x])
-    np.testing.assert_allclose(jax.vmap(lambda one: convolution.convolve(one, kernel))(x), eager, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        jax.vmap(lambda one: convolution.convolve(one, kernel))(x), eager, rtol=1e-5, atol=1e-5
+    )
     np.testing.assert_allclose(jax.jit(convolution.convolve)(x[0], kernel), eager[0], rtol=1e-5, atol=1e-5)
 
 
@@ -63,4 +67,6 @@ def test_channels_and_sizes_are_checked():
 @pytest.mark.parametrize("shape", [(2, 9, 12, 2), (1, 3, 5, 1), (1, 10, 4, 3)])
 def test_max_pool(shape, stride, rng):
     x = rng.normal(size=shape).astype(np.float32)
-    np.testing.assert_array_equal(convolution.max_pool(jnp.asarray(x), size=3, stride=stride), loop_pool(x, 3, stride))
+    np.testing.assert_array_equal(
+        convolution.max_pool(jnp.asarray(x), size=3, stride=stride), loop_pool(x, 3, stride)
+    )

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblur import nets
-from jaxblur.nets import ColumnConfig, DefocusNet, NetworkConfig
+from jaxblur import architecture, layers, nets
+from jaxblur.architecture import ColumnConfig, NetworkConfig
+from jaxblur.nets import DefocusNet
 from jaxblur.weights.file import expected_shapes, published_network
 
 
@@ -39,7 +40,7 @@ def test_published_patches_are_cut_one_pixel_off_centre():
 
 def test_config_survives_json():
     network = dataclasses.replace(published_network(), width=8, normalisation="bias", level_head="ordinal")
-    assert nets.config_from_dict(json.loads(json.dumps(dataclasses.asdict(network)))) == network
+    assert architecture.config_from_dict(json.loads(json.dumps(dataclasses.asdict(network)))) == network
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_config_survives_json():
 )
 def test_bad_architectures_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
-        nets.config_from_dict(values)
+        architecture.config_from_dict(values)
 
 
 def test_a_column_knows_its_stride():
@@ -84,7 +85,7 @@ def test_any_logits_give_probabilities(head, rng):
 def test_batch_statistics_of_masked_entries(rng):
     x = rng.normal(2.0, 3.0, size=(6, 2, 2, 5)).astype(np.float32)
     mask = np.asarray([True, False, True, True, False, True])
-    module = nets.Normalise("batch", momentum=0.0)
+    module = layers.Normalise("batch", momentum=0.0)
     variables = module.init(jax.random.key(0), jnp.asarray(x))
     out, updated = module.apply(variables, jnp.asarray(x), True, jnp.asarray(mask), mutable=["batch_stats"])
     kept = x[mask].reshape(-1, 5)
@@ -99,10 +100,10 @@ def test_batch_statistics_do_not_depend_on_the_number_of_devices(rng):
     x = rng.normal(size=(8, 3, 3, 4)).astype(np.float32)
     mask = rng.random(8) < 0.6
     mask[0] = True
-    single = nets.Normalise("batch")
+    single = layers.Normalise("batch")
     variables = single.init(jax.random.key(0), jnp.asarray(x))
     expected, _ = single.apply(variables, jnp.asarray(x), True, jnp.asarray(mask), mutable=["batch_stats"])
-    spread = nets.Normalise("batch", "devices")
+    spread = layers.Normalise("batch", "devices")
 
     def on_device(x, mask):
         return spread.apply(variables, x, True, mask, mutable=["batch_stats"])[0]
@@ -116,8 +117,13 @@ def test_strict_dtypes_in_double_precision(rng):
         network = NetworkConfig(width=8, hidden=(6, 5))
         patches = jnp.asarray(rng.random((2, 41, 41, 3)))
         net = DefocusNet(network)
-        variables = net.init(jax.random.key(0), patches, method=DefocusNet.classify_patches)
+        single = patches.astype(jnp.float32)
+        variables = jax.jit(lambda key: net.init(key, single, method=DefocusNet.classify_patches))(
+            jax.random.key(0)
+        )
         flat = flax.traverse_util.flatten_dict(variables, sep="/")
-        double = flax.traverse_util.unflatten_dict({k: v.astype(jnp.float64) for k, v in flat.items()}, sep="/")
+        double = flax.traverse_util.unflatten_dict(
+            {k: v.astype(jnp.float64) for k, v in flat.items()}, sep="/"
+        )
         blur, depth = net.apply(double, patches, method=DefocusNet.classify_patches)
         assert blur.dtype == depth.dtype == jnp.float64

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxblur.nets import DefocusNet, NetworkConfig
+from jaxblur.architecture import NetworkConfig
+from jaxblur.nets import DefocusNet
 from train.fold import fold_batch_norm
 
 NETWORK = NetworkConfig(width=8, hidden=(12, 10), normalisation="batch", level_head="ordinal")
@@ -14,7 +15,9 @@ def trained(network, rng):
     """Variables whose statistics and affine parameters are far from 0 and 1."""
     patch = jnp.zeros((1, 41, 41, 3))
     variables = DefocusNet(network).init(jax.random.key(0), patch, method=DefocusNet.classify_patches)
-    return jax.tree.map(lambda leaf: leaf + jnp.asarray(rng.uniform(0.1, 0.5, leaf.shape), leaf.dtype), variables)
+    return jax.tree.map(
+        lambda leaf: leaf + jnp.asarray(rng.uniform(0.1, 0.5, leaf.shape), leaf.dtype), variables
+    )
 
 
 def test_folded_weights_compute_the_same(rng):

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblur.nets import NetworkConfig
+from jaxblur.architecture import NetworkConfig
 from train import losses
 
 SOFTMAX, ORDINAL = NetworkConfig(), NetworkConfig(level_head="ordinal")
@@ -12,7 +12,9 @@ SOFTMAX, ORDINAL = NetworkConfig(), NetworkConfig(level_head="ordinal")
 def test_softmax_loss_shares_a_radius_between_its_neighbours(rng):
     logits = rng.normal(size=(1, 23)).astype(np.float32)
     log_probability = logits[0] - np.log(np.exp(logits[0]).sum())
-    expected = -(0.6 * log_probability[2] + 0.4 * log_probability[3])  # 1.1 px lies 0.4 of the way from 1.0 to 1.25
+    expected = -(
+        0.6 * log_probability[2] + 0.4 * log_probability[3]
+    )  # 1.1 px lies 0.4 of the way from 1.0 to 1.25
     got = losses.level_loss(jnp.asarray(logits), jnp.asarray([1.1], jnp.float32), SOFTMAX)
     np.testing.assert_allclose(got, [expected], rtol=1e-5)
 

@@ -1,0 +1,210 @@
+"""Time of the networks on one photo: dense form against patch-wise form, and against a large matrix product.
+
+    python -m benchmarks.bench_networks --photo PHOTO --weights WEIGHTS --json result.json
+
+Without weights the paper's architecture gets random numbers: the time is the same. The dense form runs as in
+`jaxblur.estimate`, whole; its parts are then timed alone. The patch-wise form runs on a sample of the edge points and
+is scaled up to all of them. Arithmetic is counted from the layers: 2 operations per multiply-add of a convolution or
+matrix product, nothing else.
+"""
+
+import dataclasses
+import functools
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+
+from jaxblur import dense, files
+from jaxblur.architecture import ColumnConfig, NetworkConfig
+from jaxblur.edges import detect_edges
+from jaxblur.image import as_rgb
+from jaxblur.nets import DefocusNet
+from jaxblur.pipeline import reflect_pad
+from jaxblur.weights import Weights, load_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    photo: Path = Path("examples/vase.jpg")
+    edges: Path | None = None  # an edge map (PNG) of the photo's size; None: detected
+    weights: Path | None = None  # None: random numbers
+    points: int = 512  # edge points of the patch-wise sample
+    repeats: int = 3  # the best time counts
+    json: Path | None = None  # where to write the figures too
+
+
+def seconds(function: Callable[..., Any], *arguments: Any, repeats: int) -> float:
+    """Least of some runs after one that compiles."""
+    jax.block_until_ready(function(*arguments))
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def random_weights(network: NetworkConfig) -> Weights:
+    patch = jnp.zeros((1, network.patch_size, network.patch_size, 3))
+    init = functools.partial(DefocusNet(network).init, method=DefocusNet.classify_patches)
+    return Weights(jax.jit(init)(jax.random.key(0), patch), network)
+
+
+def column_operations(
+    column: ColumnConfig, width: int, height: int, breadth: int, *, stride_one: bool
+) -> int:
+    """Operations of one column of f1-NET or f2-NET on an input of height x breadth."""
+    total, channels, dilation = 0, 3, 1
+    for layer in column.layers:
+        if layer == "pool3":
+            dilation *= 3 if stride_one else 1
+            height, breadth = (height - 2, breadth - 2) if stride_one else (height // 3, breadth // 3)
+        else:
+            size = int(layer[-1])
+            height, breadth = height - (size - 1) * dilation, breadth - (size - 1) * dilation
+            total += 2 * size * size * channels * width * height * breadth
+            channels = width
+    return total
+
+
+def head_operations(network: NetworkConfig) -> int:
+    """Operations per edge point behind the first convolution of b-NET and of e-NET, which they do not count."""
+    total, side = 0, 5
+    for layer in network.trunk[1:]:
+        size = int(layer[-1])
+        side -= size - 1
+        total += 2 * 2 * size * size * network.width**2 * side * side
+    for outputs in (len(network.levels), 2):
+        widths = (network.width, *network.hidden, outputs)
+        total += sum(2 * a * b for a, b in zip(widths, widths[1:], strict=False))
+    return total
+
+
+def operations(network: NetworkConfig, height: int, width: int) -> tuple[int, int, int]:
+    """Operations of the dense maps of an image, of the heads per point, and of the patch-wise form per point."""
+    columns = (*network.columns, network.depth_column)
+    grids = 2 * len(columns) - 1  # b-NET reads those of f1-NET, e-NET all
+    first = 2 * 9 * network.width**2 * grids
+    maps = first * height * width  # but for the few pixels at the rim
+    for column in columns:
+        extent = column.size - 1
+        maps += column_operations(column, network.width, height + extent, width + extent, stride_one=True)
+    heads = head_operations(network)
+    patch = 25 * first + heads
+    patch += sum(column_operations(c, network.width, c.size, c.size, stride_one=False) for c in columns)
+    return maps, heads, patch
+
+
+def matmul_rate(repeats: int, side: int = 2048) -> float:
+    """Operations per second of a large float32 matrix product."""
+    a = jax.random.normal(jax.random.key(0), (side, side))
+    return 2 * side**3 / seconds(jax.jit(jnp.matmul), a, a, repeats=repeats)
+
+
+def measure(options: Options) -> dict[str, Any]:
+    weights = random_weights(NetworkConfig()) if options.weights is None else load_weights(options.weights)
+    network = weights.network
+    photo = files.read_image(options.photo)
+    height, width = photo.shape[:2]
+    edges = detect_edges(photo) if options.edges is None else files.read_edges(options.edges, photo.shape[:2])
+    size = jnp.asarray([height, width], jnp.int32)
+    padded = reflect_pad(as_rgb(photo), size, margin=network.margin)
+    count = int(np.sum(np.asarray(edges)))
+    points = dense.edge_points(jnp.asarray(edges), capacity=count)
+    every = np.linspace(0, count - 1, min(options.points, count)).astype(int)
+    sample = points.points[every]
+
+    maps_of = jax.jit(lambda variables, padded: dense.image_maps(variables, network, padded))
+    whole = jax.jit(
+        lambda variables, padded, points: dense.classify_points(variables, network, padded, points)
+    )
+    patchwise = jax.jit(
+        lambda variables, padded, rc: dense.classify_points_patchwise(variables, network, padded, rc)
+    )
+
+    rate = matmul_rate(options.repeats)
+    maps_time = seconds(maps_of, weights.variables, padded, repeats=options.repeats)
+    dense_time = seconds(whole, weights.variables, padded, points, repeats=options.repeats)
+    patch_time = seconds(patchwise, weights.variables, padded, sample, repeats=options.repeats)
+    rate = max(
+        rate, matmul_rate(options.repeats)
+    )  # again: what else the machine does differs from minute to minute
+
+    maps_work, head_work, patch_work = operations(network, height, width)
+    return {
+        "photo": options.photo.name,
+        "size": [height, width],
+        "edge_points": count,
+        "matmul_gflops": rate / 1e9,
+        "maps_seconds": maps_time,
+        "maps_gflops": maps_work / maps_time / 1e9,
+        "heads_seconds": dense_time - maps_time,
+        "heads_gflops": head_work * count / max(dense_time - maps_time, 1e-9) / 1e9,
+        "dense_seconds": dense_time,
+        "patchwise_sample_points": len(every),
+        "patchwise_sample_seconds": patch_time,
+        "patchwise_gflops": patch_work * len(every) / patch_time / 1e9,
+        "patchwise_seconds_scaled": patch_time * count / len(every),
+        "speedup_dense_over_patchwise": patch_time * count / len(every) / dense_time,
+        "arithmetic_ratio": patch_work * count / (maps_work + head_work * count),
+        "device": f"{jax.devices()[0].device_kind} ({platform.machine()})",
+        "jax": jax.__version__,
+        "commit": commit(),
+    }
+
+
+def commit() -> str:
+    """Commit of the working tree, marked if it has changes; empty outside of a repository."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    return described.stdout.strip()
+
+
+def report(figures: dict[str, Any]) -> str:
+    f = figures
+    height, width = f["size"]
+    lines = [
+        f"{f['photo']}, {width} x {height} px, {f['edge_points']} edge points",
+        f"{f['device']}, jax {f['jax']}, commit {f['commit']}",
+        f"float32 matrix product        {f['matmul_gflops']:8.1f} GFLOP/s",
+    ]
+    for name, key in (
+        ("dense feature maps", "maps"),
+        ("heads at edge points", "heads"),
+        ("dense form", "dense"),
+    ):
+        lines.append(f"{name:20s} {f[key + '_seconds']:8.3f} s")
+        if key != "dense":
+            share = f[key + "_gflops"] / f["matmul_gflops"]
+            lines[-1] += f" {f[key + '_gflops']:7.1f} GFLOP/s, {share:.2f} of the matrix product"
+    share = f["patchwise_gflops"] / f["matmul_gflops"]
+    lines += [
+        f"patch-wise form      {f['patchwise_seconds_scaled']:8.3f} s {f['patchwise_gflops']:7.1f} GFLOP/s, "
+        f"{share:.2f} of the matrix product",
+        f"  (scaled up from {f['patchwise_sample_points']} of its points, {f['patchwise_sample_seconds']:.3f} s)",
+        f"dense form is {f['speedup_dense_over_patchwise']:.1f} times as fast, on {f['arithmetic_ratio']:.1f} times "
+        "less arithmetic",
+    ]
+    return "\n".join(lines)
+
+
+def main(options: Options) -> None:
+    figures = measure(options)
+    print(report(figures))
+    if options.json is not None:
+        with files.atomic_file(options.json) as file:
+            file.write((json.dumps(figures, indent=2) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
