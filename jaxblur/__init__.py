@@ -26,9 +26,9 @@ if TYPE_CHECKING:
         estimate,
         estimate_batch,
         estimate_padded,
-        size_bucket,
     )
     from jaxblur.propagation import propagate
+    from jaxblur.tiles import size_bucket
     from jaxblur.units import radius_to_sigma, sigma_to_radius
     from jaxblur.weights import Weights, load_weights, save_weights
 
@@ -74,9 +74,9 @@ _HOMES = {
         "estimate",
         "estimate_batch",
         "estimate_padded",
-        "size_bucket",
     ),
     "propagation": ("propagate",),
+    "tiles": ("size_bucket",),
     "units": ("radius_to_sigma", "sigma_to_radius"),
     "weights": ("Weights", "load_weights", "save_weights"),
 }

@@ -109,7 +109,7 @@ def _blocked_backward(
 
     margin = ((0, 0), (extent, extent), (extent, extent), (0, 0))
     flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
-    x_gradient = _blocked(jnp.pad(gradient, margin), flipped, dilation)
+    x_gradient: jax.Array = _blocked(jnp.pad(gradient, margin), flipped, dilation)
 
     padded, rows, blocks = _row_blocks(x, extent)
     gradient, _, _ = _row_blocks(gradient, 0)

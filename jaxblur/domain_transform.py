@@ -6,7 +6,9 @@ grows with the step of a guide image between them. `cv2.ximgproc.dtFilter(mode=D
 without a barrier.
 """
 
+import functools
 import math
+import operator
 from typing import Literal
 
 import jax
@@ -28,6 +30,7 @@ Scalar = float | Float[Array, ""]
 Size = tuple[int | Int[Array, ""], int | Int[Array, ""]]
 
 METHODS = ("auto", "scan", "associative")
+_LARGE = 1 << 22  # pixels from which on channels are filtered one after another, for the sake of memory
 
 
 def inside_mask(shape: tuple[int, ...], size: Size | None) -> Bool[Array, "h w"]:
@@ -77,7 +80,9 @@ def domain_distances(
     ratio = jnp.asarray(sigma_s, guide.dtype) / jnp.asarray(sigma_r, guide.dtype)
 
     def distances(axis: int) -> Array:
-        step = jnp.sum(jnp.abs(jnp.diff(guide, axis=axis)), axis=-1)
+        # Channel by channel: a sum over the last axis would hold all differences at once.
+        steps = [jnp.abs(jnp.diff(guide[..., c], axis=axis)) for c in range(guide.shape[-1])]
+        step = functools.reduce(operator.add, steps)
         start = ((1, 0), (0, 0)) if axis == 0 else ((0, 0), (1, 0))
         distance = 1 + ratio * jnp.pad(step, start)
         return distance if barrier is None else distance + barrier
@@ -119,8 +124,19 @@ def filter_by_distances(
         return signal, horizontal**2, vertical**2
 
     # The running axis leads, the other is contiguous; the channels between them share the weights.
-    state = (jnp.where(inside[..., None], signal, 0).transpose(1, 2, 0), horizontal.T, vertical)
-    return lax.fori_loop(0, num_iterations, iteration, state)[0].transpose(2, 0, 1)
+    def smooth(signal: Array) -> Array:
+        state = (jnp.where(inside[..., None], signal, 0).transpose(1, 2, 0), horizontal.T, vertical)
+        return lax.fori_loop(0, num_iterations, iteration, state)[0].transpose(2, 0, 1)
+
+    if signal.shape[0] * signal.shape[1] <= _LARGE:
+        return smooth(signal)
+    planes: list[Array] = []
+    for channel in range(signal.shape[2]):
+        plane = signal[..., channel : channel + 1]
+        if planes:  # the next channel waits for the last one, whose temporaries are free by then
+            plane, planes[-1] = lax.optimization_barrier((plane, planes[-1]))
+        planes.append(smooth(plane))
+    return jnp.concatenate(planes, axis=-1)
 
 
 def _recurse_scan(signal: Float[Array, "n c m"], weight: Float[Array, "n m"]) -> Float[Array, "n c m"]:

@@ -7,20 +7,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaxblur import parallel
 from jaxblur._checks import check_not_empty, check_rank
 from jaxblur.config import DEFAULT, Config
-from jaxblur.dense import PointProbabilities, classify_points, edge_points
+from jaxblur.dense import PointProbabilities
 from jaxblur.edges import detect_edges
 from jaxblur.image import as_rgb, to_float
 from jaxblur.propagation import propagate
+from jaxblur.tiles import MAX_TILE, Tiles, read_tiles, size_bucket, tile_probabilities
 from jaxblur.weights import Weights
-
-_MAX_TILE = 512  # px; bounds the memory of the feature maps
-_TILE_STEP = 64  # px; tiles of one program are multiples of it
 
 
 class BlurEstimate(NamedTuple):
@@ -39,20 +36,6 @@ class BlurEstimate(NamedTuple):
     edges: Any
     depth_edges: Any
     sparse_radius: Any
-
-
-class EdgeReading(NamedTuple):
-    """What the networks say at edge points, as planes; 0 elsewhere.
-
-    Attributes:
-      radius: (H, W) px, the reading of the 23 level probabilities.
-      reliability: (H, W) in [0, 1], probability that the level is within one of the most probable.
-      depth: (H, W) in [0, 1], probability of a depth edge.
-    """
-
-    radius: Float[Array, "h w"]
-    reliability: Float[Array, "h w"]
-    depth: Float[Array, "h w"]
 
 
 def estimate(image: Any, weights: Weights, *, edges: Any = None, config: Config = DEFAULT) -> BlurEstimate:
@@ -102,8 +85,10 @@ def estimate_batch(
     """
     if edges is not None and len(edges) != len(images):
         raise ValueError(f"edges must be as many as images ({len(images)}), got {len(edges)}")
-    devices = parallel.local_device_count()
-    buckets: dict[tuple[tuple[int, int, int, int], np.dtype], list[int]] = {}
+    # This host's devices only: each host brings its own photos.
+    local = jax.local_devices()
+    devices = len(local)
+    buckets: dict[tuple[Tiles, np.dtype], list[int]] = {}
     for index, image in enumerate(images):
         check_rank("image", image, (2, 3), "(H, W, 3) or (H, W)")
         check_not_empty("image", image)
@@ -111,7 +96,7 @@ def estimate_batch(
         buckets.setdefault((size_bucket(height, width), np.asarray(image).dtype), []).append(index)
 
     results: dict[int, BlurEstimate] = {}
-    replicated = parallel.replicate(weights)
+    replicated = parallel.replicate(weights, devices=local)
     for (tiles, _), members in buckets.items():
         program = _mapped(config, tiles, edges is not None)
         for start in range(0, len(members), devices):
@@ -128,7 +113,7 @@ def estimate_batch(
 
 
 def classify_edges(
-    image: Any, weights: Weights, edges: Any, *, tile: int = _MAX_TILE
+    image: Any, weights: Weights, edges: Any, *, tile: int = MAX_TILE
 ) -> tuple[Int[np.ndarray, "n 2"], PointProbabilities]:
     """The networks' probabilities at every edge point of a photo.
 
@@ -147,42 +132,13 @@ def classify_edges(
     photo, given = _prepare(image, edges)
     tiles = size_bucket(photo.shape[0], photo.shape[1], max_tile=tile)
     padded, size, mask = _pad_to_bucket(photo, given, tiles)
-    grid, out = _edge_probabilities(weights, padded, size, mask, tiles=tiles)
+    grid, out = tile_probabilities(weights, padded, size, mask, tiles=tiles)
     taken = np.asarray(grid.valid).reshape(-1)
     points = np.asarray(grid.points).reshape(-1, 2)[taken]
     order = np.lexsort((points[:, 1], points[:, 0]))
-    flat = [np.asarray(leaf).reshape(-1, leaf.shape[-1])[taken][order] for leaf in out]
-    return points[order], PointProbabilities(*flat)
-
-
-def size_bucket(height: int, width: int, *, max_tile: int = _MAX_TILE) -> tuple[int, int, int, int]:
-    """Rows and columns of tiles, and tile height and width (px), that hold a photo; what programs are compiled for."""
-
-    def along(length: int) -> tuple[int, int]:
-        count = -(-length // max_tile)
-        step = min(_TILE_STEP, max_tile)
-        return count, -(-length // (count * step)) * step
-
-    (rows, tile_height), (cols, tile_width) = along(height), along(width)
-    return rows, cols, tile_height, tile_width
-
-
-def reflect_pad(
-    image: Float[Array, "h w 3"], size: Int[Array, " 2"], *, margin: int
-) -> Float[Array, "h2 w2 3"]:
-    """`margin` pixels more on each side, mirrored with the edge pixel repeated (OpenCV's BORDER_REFLECT).
-
-    Args:
-      image: photo in the top-left corner.
-      size: its true height and width; what lies beyond is overwritten by its mirror image.
-      margin: px.
-    """
-
-    def mirror(length: int, true: jax.Array) -> jax.Array:
-        place = jnp.mod(jnp.arange(-margin, length + margin, dtype=jnp.int32), 2 * true)
-        return jnp.where(place < true, place, 2 * true - 1 - place)
-
-    return image[mirror(image.shape[0], size[0])][:, mirror(image.shape[1], size[1])]
+    return points[order], jax.tree.map(
+        lambda leaf: np.asarray(leaf).reshape(-1, leaf.shape[-1])[taken][order], out
+    )
 
 
 def estimate_padded(
@@ -191,7 +147,7 @@ def estimate_padded(
     size: Int[Array, " 2"],
     edges: Bool[Array, "h w"] | None,
     *,
-    tiles: tuple[int, int, int, int],
+    tiles: Tiles,
     config: Config = DEFAULT,
 ) -> BlurEstimate:
     """The whole estimate as one pure function of static shapes; what `estimate` compiles and `estimate_batch` maps.
@@ -216,7 +172,7 @@ def estimate_padded(
             jnp.arange(image.shape[1])[None, :] < size[1]
         )
         edges = edges & inside
-    reading = _read_tiles(weights, image, size, edges, tiles=tiles, config=config)
+    reading = read_tiles(weights, image, size, edges, tiles=tiles, config=config)
     depth_edges = edges & (reading.depth > 0.5)
     pattern = edges & ~depth_edges
     weight = pattern.astype(image.dtype)
@@ -236,109 +192,17 @@ def estimate_padded(
     return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
 
 
-def read_levels(
-    probabilities: Float[Array, "k levels"], levels: tuple[float, ...], *, readout: str
-) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
-    """Radius (px) by the most probable level or the expectation, and the probability to be within one level of it."""
-    values = jnp.asarray(levels, probabilities.dtype)
-    best = probabilities.argmax(-1)
-    near = jnp.abs(jnp.arange(len(levels))[None, :] - best[:, None]) <= 1
-    reliability = jnp.where(near, probabilities, jnp.zeros_like(probabilities)).sum(-1)
-    radius = values[best] if readout == "argmax" else probabilities @ values
-    return radius, jnp.minimum(reliability, 1.0)
-
-
-def _cut_tiles(
-    weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, tiles: tuple[int, int, int, int]
-) -> tuple[jax.Array, jax.Array, jax.Array, int]:
-    """The mirrored photo, edge maps and first pixels of all tiles, and the margin around each."""
-    rows, cols, height, width = tiles
-    margin = weights.network.margin
-    padded = reflect_pad(image, size, margin=margin)
-    masks = edges.reshape(rows, height, cols, width).transpose(0, 2, 1, 3).reshape(-1, height, width)
-    corners = jnp.stack(
-        jnp.meshgrid(jnp.arange(rows) * height, jnp.arange(cols) * width, indexing="ij"), axis=-1
-    ).reshape(-1, 2)
-    return padded, masks, corners.astype(jnp.int32), margin
-
-
-def _tile_image(padded: jax.Array, corner: jax.Array, shape: tuple[int, int], margin: int) -> jax.Array:
-    start = (corner[0], corner[1], jnp.zeros_like(corner[0]))
-    return lax.dynamic_slice(padded, start, (shape[0] + 2 * margin, shape[1] + 2 * margin, 3))
-
-
-def _read_tiles(
-    weights: Weights,
-    image: jax.Array,
-    size: jax.Array,
-    edges: jax.Array,
-    *,
-    tiles: tuple[int, int, int, int],
-    config: Config,
-) -> EdgeReading:
-    """The networks' reading, tile by tile; a tile without edges costs nothing."""
-    rows, cols, height, width = tiles
-    padded, masks, corners, margin = _cut_tiles(weights, image, size, edges, tiles)
-
-    def read(corner: jax.Array, mask: jax.Array) -> EdgeReading:
-        points = edge_points(mask, capacity=height * width)
-        view = _tile_image(padded, corner, (height, width), margin)
-        out = classify_points(weights.variables, weights.network, view, points)
-        radius, reliability = read_levels(out.blur, weights.network.levels, readout=config.readout)
-
-        def plane(values: jax.Array) -> jax.Array:
-            values = jnp.where(points.valid, values, jnp.zeros_like(values))
-            return (
-                jnp.zeros((height, width), values.dtype)
-                .at[points.points[:, 0], points.points[:, 1]]
-                .add(values)
-            )
-
-        return EdgeReading(plane(radius), plane(reliability), plane(out.depth[:, 1]))
-
-    def one_tile(inputs: tuple[jax.Array, jax.Array]) -> EdgeReading:
-        corner, mask = inputs
-        empty = jnp.zeros((height, width), image.dtype)
-        return lax.cond(mask.any(), read, lambda corner, mask: EdgeReading(empty, empty, empty), corner, mask)
-
-    def assemble(planes: jax.Array) -> jax.Array:
-        return (
-            planes.reshape(rows, cols, height, width)
-            .transpose(0, 2, 1, 3)
-            .reshape(rows * height, cols * width)
-        )
-
-    return jax.tree.map(assemble, lax.map(one_tile, (corners, masks)))
-
-
-@functools.partial(jax.jit, static_argnames="tiles")
-def _edge_probabilities(
-    weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, *, tiles: tuple[int, int, int, int]
-) -> tuple[Any, PointProbabilities]:
-    _, _, height, width = tiles
-    padded, masks, corners, margin = _cut_tiles(weights, as_rgb(image), size, edges, tiles)
-
-    def one_tile(inputs: tuple[jax.Array, jax.Array]) -> Any:
-        corner, mask = inputs
-        points = edge_points(mask, capacity=height * width)
-        view = _tile_image(padded, corner, (height, width), margin)
-        out = classify_points(weights.variables, weights.network, view, points)
-        return points._replace(points=points.points + corner), out
-
-    return lax.map(one_tile, (corners, masks))
-
-
 @functools.lru_cache(maxsize=64)
-def _compiled(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
+def _compiled(config: Config, tiles: Tiles, with_edges: bool) -> Any:
     return jax.jit(_program(config, tiles, with_edges))
 
 
 @functools.lru_cache(maxsize=64)
-def _mapped(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
-    return parallel.map_devices(_program(config, tiles, with_edges))
+def _mapped(config: Config, tiles: Tiles, with_edges: bool) -> Any:
+    return parallel.map_devices(_program(config, tiles, with_edges), devices=jax.local_devices())
 
 
-def _program(config: Config, tiles: tuple[int, int, int, int], with_edges: bool) -> Any:
+def _program(config: Config, tiles: Tiles, with_edges: bool) -> Any:
     def program(weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array) -> BlurEstimate:
         image = as_rgb(image)
         return estimate_padded(
@@ -367,7 +231,7 @@ def _prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[
 
 
 def _pad_to_bucket(
-    photo: np.ndarray, edges: np.ndarray, tiles: tuple[int, int, int, int]
+    photo: np.ndarray, edges: np.ndarray, tiles: Tiles
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, cols, tile_height, tile_width = tiles
     below, right = rows * tile_height - photo.shape[0], cols * tile_width - photo.shape[1]

@@ -15,15 +15,13 @@ import orbax.checkpoint as ocp
 import tensorstore as ts
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from train.settings import ConfigChangedError, check_config
+
 _log = logging.getLogger(__name__)
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be written or read; the message says which and why."""
-
-
-class ConfigChangedError(ValueError):
-    """The run to go on with was started with other settings; the message names them."""
 
 
 class Checkpoint(NamedTuple):
@@ -255,31 +253,6 @@ class Checkpoints:
         raise CheckpointError(
             f"cannot write a checkpoint to {self.directory}: {_first_line(error)}; those before it are intact"
         ) from error
-
-
-def check_config(saved: dict[str, Any], current: dict[str, Any]) -> None:
-    """Raise ConfigChangedError, naming each changed field, unless two JSON configurations agree."""
-    before, now = _flatten(saved), _flatten(json.loads(json.dumps(current)))
-    absent = "absent"
-    changes = [
-        f"{name}: {before.get(name, absent)!r} -> {now.get(name, absent)!r}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name, absent) != now.get(name, absent)
-    ]
-    if changes:
-        raise ConfigChangedError(
-            "the run was started with other settings ("
-            + "; ".join(changes)
-            + "); go back to them, start in another "
-            "folder, or allow the change"
-        )
-
-
-def _flatten(config: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(config, dict) or not config:
-        return {prefix: config}
-    parts = (_flatten(value, f"{prefix}.{name}" if prefix else name) for name, value in config.items())
-    return {name: value for part in parts for name, value in part.items()}
 
 
 def _is_key(leaf: Any) -> bool:

@@ -11,7 +11,7 @@ from jaxblur.architecture import NetworkConfig
 from jaxblur.nets import apply
 from train import composites, forward, samples, validation
 from train.config import TrainConfig
-from train.data.source import Source
+from train.data.source import Source, Split
 
 _KEY = 15_485_863
 _MIXES = {"clean": "clean", "noisy": "hard_linear"}  # of composites: name here, name in `validation.MIXES`
@@ -24,11 +24,11 @@ class HeldOutDepth(NamedTuple):
     scenes: dict[str, composites.DepthExamples]
 
 
-def held_out_depth(source: Source, config: TrainConfig) -> HeldOutDepth:
-    """Composites of held-out layers whose radii differ by 0.75 px or more, and their sharp backgrounds alone."""
+def held_out_depth(source: Source, config: TrainConfig, *, split: Split = "held_out") -> HeldOutDepth:
+    """Composites of the layers of a split whose radii differ by 0.75 px or more, and their sharp backgrounds alone."""
     wanted = 4 * config.validation.contents
     steps = range(-(-wanted // source.config.contents_per_batch))
-    batches = [source.layers(step, split="held_out") for step in steps]
+    batches = [source.layers(step, split=split) for step in steps]
     layers = {name: np.concatenate([batch[name] for batch in batches])[:wanted] for name in batches[0]}
 
     @jax.jit

@@ -82,13 +82,19 @@ def make_weights(
     params: Any, network: NetworkConfig, config: TrainConfig, facts: dict[str, Any], licences: dict[str, int]
 ) -> Weights:
     """Weights with their metadata: `facts` are samples, steps and validation results by name."""
+    settings = dataclasses.asdict(config)
+    settings["data"] = {
+        **settings["data"],
+        "photos": config.data.photos and config.data.photos.name,
+        "tfds_dir": None,
+    }
     metadata = {
         "name": f"jaxblur, preset {config.preset}",
         "licence": "Apache-2.0",
         "light": f"linear light {config.formation.linear_share:.0%}, coded values the rest",
         "blur": f"disk, radius {config.formation.min_radius} to {config.formation.max_radius} px",
         "training_photos": json.dumps(licences),
-        "training_config": json.dumps(dataclasses.asdict(config), default=str),
+        "training_config": json.dumps(settings, default=str),
         "training_commit": commit(),
         "facts": json.dumps(facts),
     }

@@ -47,4 +47,4 @@ def _fold(params: Any, stats: Any) -> Any:
 
 def _fold_layer(kernel: Any, affine: Any, stats: Any) -> tuple[Any, Any]:
     gain = affine["scale"] / jnp.sqrt(stats["variance"] + _EPSILON)
-    return kernel * gain, affine["bias"] - stats["mean"] * gain
+    return kernel * gain.reshape((1,) * (kernel.ndim - 1) + gain.shape), affine["bias"] - stats["mean"] * gain

@@ -19,7 +19,6 @@ from train.writers import read_curve
 
 _log = logging.getLogger(__name__)
 _HANDOVER = "blur.safetensors"
-_CALIBRATION_SPLIT_SEED = 1  # composites on which E-Net's threshold is chosen, apart from those of validation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,10 +54,7 @@ def run(config: TrainConfig, folder: Path, options: RunOptions) -> Path | None:
     if int(state.step) < config.edges.steps:
         return None
     params, network = export.assemble(blur, stage.averaged(state), config.network)
-    calibration = dataclasses.replace(
-        stage.config, data=dataclasses.replace(stage.config.data, seed=config.seed + _CALIBRATION_SPLIT_SEED)
-    )
-    scenes = depth_validation.held_out_depth(open_source(calibration.data), calibration)
+    scenes = depth_validation.held_out_depth(stage.source, stage.config, split="train")
     params, threshold = export.calibrate_depth(params, network, scenes)
     facts = {"depth_threshold_before_calibration": threshold, **_facts(folder)}
     weights = export.make_weights(params, network, config, facts, stage.source.licences())

