@@ -28,7 +28,7 @@ from jaxblur.architecture import ColumnConfig, NetworkConfig
 from jaxblur.edges import detect_edges
 from jaxblur.image import as_rgb
 from jaxblur.nets import DefocusNet
-from jaxblur.pipeline import reflect_pad
+from jaxblur.tiles import reflect_pad
 from jaxblur.weights import Weights, load_weights
 
 
