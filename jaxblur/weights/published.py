@@ -36,7 +36,7 @@ def read_published(folder: Path) -> dict[str, np.ndarray]:
                 array = array.reshape(-1)
             if name in arrays and not np.array_equal(arrays[name], array):
                 raise ValueError(
-                    f"weights folder {folder}: {part}/{number}.mat differs from its copy in blur/"
+                    f"weights folder {folder}: {part}/{number}.mat differs from its copy of f1-NET in blur/"
                 )
             arrays[name] = array
     return arrays
