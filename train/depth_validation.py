@@ -38,11 +38,12 @@ def held_out_depth(source: Source, config: TrainConfig, *, split: Split = "held_
         camera_key, point_key = jax.random.split(key)
         scene = composites.compose(camera_key, layers, radii, how)
         chosen = samples.choose_points(
-            point_key, scene.edges & (scene.label >= 0), margin=config.network.margin, count=_POINTS
+            point_key, scene.edges & (scene.label >= 0), margin=config.network.margin, count=count
         )
         inner = scene.label[config.network.margin :, config.network.margin :]
         return composites.DepthExamples(scene.view, chosen, inner[chosen.points[:, 0], chosen.points[:, 1]])
 
+    count = min(_POINTS, (config.edges.view_size - 2 * config.network.margin) ** 2)
     alone = {**layers, "foreground": layers["background"]}
     how_keys, radius_keys, view_keys = jax.random.split(jax.random.key(_KEY), (3, wanted))
     scenes = {}
