@@ -85,7 +85,7 @@ def test_a_batch_is_learned(photos):
         for _ in range(30):
             state, metrics = step(state, batch, key)
             losses.append(float(metrics["loss"][0][0] / metrics["loss"][1][0]))
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_examples_do_not_depend_on_their_neighbours(photos):
