@@ -14,7 +14,7 @@ def level_loss(
 ) -> Float[Array, " n"]:
     """Cross-entropy of Classification Network I against a continuous radius (px).
 
-    A radius between two levels is shared linearly between them. Softmax head: cross-entropy with those soft labels
+    A radius between two levels is shared linearly between them; one beyond the last level belongs to it. Softmax head: cross-entropy with those soft labels
     (at a level, the paper's own). Ordinal head: the sum of 22 binary cross-entropies of "blurrier than level k".
     """
     levels = jnp.asarray(network.levels, logits.dtype)
@@ -29,8 +29,12 @@ def level_loss(
 def level_metrics(
     logits: Float[Array, "n k"], radius: Float[Array, " n"], network: NetworkConfig
 ) -> dict[str, Float[Array, " n"]]:
-    """Exact accuracy, accuracy within one level (the paper's metrics) and absolute error of the expectation, px."""
+    """Exact accuracy, accuracy within one level (the paper's metrics) and absolute error of the expectation, px.
+
+    A radius beyond the levels counts as the nearest level.
+    """
     levels = jnp.asarray(network.levels, logits.dtype)
+    radius = jnp.clip(radius, levels[0], levels[-1])
     probabilities = level_probabilities(logits, network)
     nearest = jnp.abs(radius[:, None] - levels[None]).argmin(-1)
     steps = jnp.abs(probabilities.argmax(-1) - nearest)
