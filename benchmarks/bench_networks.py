@@ -10,11 +10,6 @@ matrix product, nothing else.
 
 import dataclasses
 import functools
-import json
-import platform
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from benchmarks.measure import matmul_rate, origin, seconds, write
 from jaxblur import dense, files
 from jaxblur.architecture import ColumnConfig, NetworkConfig
 from jaxblur.edges import detect_edges
@@ -40,17 +36,6 @@ class Options:
     points: int = 512  # edge points of the patch-wise sample
     repeats: int = 3  # the best time counts
     json: Path | None = None  # where to write the figures too
-
-
-def seconds(function: Callable[..., Any], *arguments: Any, repeats: int) -> float:
-    """Least of some runs after one that compiles."""
-    jax.block_until_ready(function(*arguments))
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(function(*arguments))
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def random_weights(network: NetworkConfig) -> Weights:
@@ -104,12 +89,6 @@ def operations(network: NetworkConfig, height: int, width: int) -> tuple[int, in
     return maps, heads, patch
 
 
-def matmul_rate(repeats: int, side: int = 2048) -> float:
-    """Operations per second of a large float32 matrix product."""
-    a = jax.random.normal(jax.random.key(0), (side, side))
-    return 2 * side**3 / seconds(jax.jit(jnp.matmul), a, a, repeats=repeats)
-
-
 def measure(options: Options) -> dict[str, Any]:
     weights = random_weights(NetworkConfig()) if options.weights is None else load_weights(options.weights)
     network = weights.network
@@ -156,18 +135,8 @@ def measure(options: Options) -> dict[str, Any]:
         "patchwise_seconds_scaled": patch_time * count / len(every),
         "speedup_dense_over_patchwise": patch_time * count / len(every) / dense_time,
         "arithmetic_ratio": patch_work * count / (maps_work + head_work * count),
-        "device": f"{jax.devices()[0].device_kind} ({platform.machine()})",
-        "jax": jax.__version__,
-        "commit": commit(),
+        **origin(),
     }
-
-
-def commit() -> str:
-    """Commit of the working tree, marked if it has changes; empty outside of a repository."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
-    return described.stdout.strip()
 
 
 def report(figures: dict[str, Any]) -> str:
@@ -201,9 +170,7 @@ def report(figures: dict[str, Any]) -> str:
 def main(options: Options) -> None:
     figures = measure(options)
     print(report(figures))
-    if options.json is not None:
-        with files.atomic_file(options.json) as file:
-            file.write((json.dumps(figures, indent=2) + "\n").encode())
+    write(options.json, figures)
 
 
 if __name__ == "__main__":

@@ -98,17 +98,23 @@ class DefocusNet(nn.Module):
 
         `patches` are sRGB-coded values in [0, 1] of side `config.patch_size`.
         """
+        grids, own = self.patch_grids(patches)
+        blur = self.b.classification(self.b.trunk(grids))
+        depth = self.e.classification(self.e.trunk([own, *grids]))
+        return blur, depth
+
+    def patch_grids(
+        self, patches: Float[Array, "n size size 3"], train: bool = False
+    ) -> tuple[list[Float[Array, "n 7 7 width"]], Float[Array, "n 7 7 width"]]:
+        """Patch-wise form: the grids of f1-NET and of f2-NET."""
         patches = (patches - self.config.input_offset) * self.config.input_scale
 
         def crop(column: ColumnConfig) -> jax.Array:
             corner = self.config.corner(column)
             return patches[:, corner : corner + column.size, corner : corner + column.size]
 
-        grids = self.f1([crop(column) for column in self.config.columns])
-        own = self.f2(crop(self.config.depth_column))
-        blur = self.b.classification(self.b.trunk(grids))
-        depth = self.e.classification(self.e.trunk([own, *grids]))
-        return blur, depth
+        grids = self.f1([crop(column) for column in self.config.columns], False, train)
+        return grids, self.f2(crop(self.config.depth_column), False, train)
 
     def f1_maps(
         self, padded: Float[Array, "b h w 3"], train: bool = False

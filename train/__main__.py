@@ -37,6 +37,8 @@ class Arguments:
     """Steps of the first stage, B-Net, instead of the preset's."""
     edge_steps: int | None = None
     """Steps of the second stage, E-Net, instead of the preset's."""
+    initial: Path | None = None
+    """Start from the variables.safetensors of an earlier run instead of random numbers."""
     seed: int = 0
     """Of every random choice."""
     max_seconds: float | None = None
@@ -76,7 +78,9 @@ def main(args: list[str] | None = None) -> int:
                 None if automatic else options.coordinator, options.num_processes, options.process_id
             )
         data = DataConfig(photos=options.photos, tfds=options.tfds, tfds_dir=options.tfds_dir)
-        config = dataclasses.replace(PRESETS[options.preset](data), seed=options.seed)
+        config = dataclasses.replace(
+            PRESETS[options.preset](data), seed=options.seed, initial=options.initial
+        )
         if options.blur_steps is not None:
             config = dataclasses.replace(
                 config, blur=dataclasses.replace(config.blur, steps=options.blur_steps)

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxblur.files import atomic_file
+from jaxblur.provenance import commit
 from jaxblur.weights import load_weights
-from train import depth_validation, export, validation
+from train import depth_validation, validation
 from train.config import PRESETS, TrainConfig, ValidationConfig
 from train.data.source import DataConfig, open_source
 from train.stages import stage_config
@@ -79,7 +80,7 @@ def main(args: list[str] | None = None) -> int:
         figures = compare(config, options.weights)
         print_tables(figures, Console(width=130))
         if options.json is not None:
-            record = {"commit": export.commit(), "contents": options.contents, "figures": figures}
+            record = {"commit": commit(), "contents": options.contents, "figures": figures}
             with atomic_file(options.json) as file:
                 file.write(json.dumps(record, indent=1).encode())
     except (ValueError, OSError) as error:

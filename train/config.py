@@ -1,6 +1,7 @@
 """Settings of a training run, and the three presets."""
 
 import dataclasses
+from pathlib import Path
 from typing import Literal
 
 from jaxblur.architecture import NetworkConfig
@@ -105,6 +106,7 @@ class TrainConfig:
     validation: ValidationConfig = ValidationConfig()
     data: DataConfig
     seed: int = 0
+    initial: Path | None = None  # variables.safetensors of an earlier run, to start from
 
 
 _DEFAULT_NETWORK = NetworkConfig(

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,14 @@ import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from jaxblur.architecture import NetworkConfig
 from jaxblur.files import atomic_file
+from jaxblur.provenance import commit
 from jaxblur.weights import Weights
+from jaxblur.weights.file import expected_shapes
 from train.config import TrainConfig
 from train.depth_validation import HeldOutDepth, depth_probabilities
 from train.fold import fold_batch_norm
@@ -23,21 +24,54 @@ from train.fold import fold_batch_norm
 _FALSE_ALARMS = 0.05  # share of edge points of sharp photos that may be called depth edges
 
 
-def save_variables(path: Path, variables: dict[str, Any]) -> None:
-    """Hand one stage's variables over to the next, as a safetensors file written whole."""
+def save_variables(path: Path, variables: dict[str, Any], facts: dict[str, Any] | None = None) -> None:
+    """Variables as they are trained, not folded, for the next stage or run; a safetensors file written whole."""
     flat = flax.traverse_util.flatten_dict(variables, sep="/")
     with atomic_file(path) as file:
-        file.write(save({name: np.ascontiguousarray(leaf) for name, leaf in flat.items()}))
+        arrays = {name: np.ascontiguousarray(leaf) for name, leaf in flat.items()}
+        file.write(save(arrays, metadata={"facts": json.dumps(facts or {})}))
 
 
-def load_variables(path: Path) -> dict[str, Any]:
-    """What `save_variables` wrote; a kind without arrays comes back empty."""
-    flat = {name: jnp.asarray(leaf) for name, leaf in load_file(path).items()}
+def load_variables(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Variables and facts that `save_variables` wrote; a kind without arrays comes back empty.
+
+    Raises:
+      ValueError, FileNotFoundError: the file is missing, or none of that kind.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; variables.safetensors of an earlier run is asked for")
+    try:
+        with safe_open(path, framework="np") as file:
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+            flat = {name: jnp.asarray(file.get_tensor(name)) for name in file.keys()}
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not a file of variables ({error})") from error
     tree = flax.traverse_util.unflatten_dict(flat, sep="/")
     parts = {part for kind in tree.values() for part in kind}
-    return {
+    variables = {
         kind: {part: tree.get(kind, {}).get(part, {}) for part in parts} for kind in ("params", "batch_stats")
     }
+    return variables, facts
+
+
+def load_initial(path: Path, network: NetworkConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Variables to start a run from, see `load_variables`, which must fit the architecture of that run.
+
+    Raises:
+      ValueError, FileNotFoundError: the file is missing, none of that kind, or of another architecture; weights to
+        estimate with are one, since their batch normalisation is folded.
+    """
+    variables, facts = load_variables(path)
+    flat: dict[str, Any] = dict(flax.traverse_util.flatten_dict(variables, sep="/"))
+    found = {name: leaf.shape for name, leaf in flat.items() if hasattr(leaf, "shape")}
+    parts = {name.split("/")[1] for name in found}
+    wanted = {n: shape for n, shape in expected_shapes(network).items() if n.split("/")[1] in parts}
+    for name in sorted(found.keys() ^ wanted.keys()) or [n for n in wanted if wanted[n] != found[n]]:
+        raise ValueError(
+            f"{path}: {name} must have shape {wanted.get(name, 'none')}, got {found.get(name, 'none')}; the "
+            "variables.safetensors of a run with the same network settings is asked for"
+        )
+    return variables, facts
 
 
 def calibrate_depth(params: Any, network: NetworkConfig, scenes: HeldOutDepth) -> tuple[Any, float]:
@@ -88,6 +122,7 @@ def make_weights(
         "photos": config.data.photos and config.data.photos.name,
         "tfds_dir": None,
     }
+    settings["initial"] = config.initial and config.initial.name
     metadata = {
         "name": f"jaxblur, preset {config.preset}",
         "licence": "Apache-2.0",
@@ -101,20 +136,3 @@ def make_weights(
     return Weights(
         {"params": jax.tree.map(np.asarray, params)}, dataclasses.replace(network, dropout=0.0), metadata
     )
-
-
-def commit() -> str:
-    """Git commit of the working copy, with "+" if it has changes, or "unknown"."""
-    here = Path(__file__).resolve().parent
-    try:
-        name = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name.stdout.strip()

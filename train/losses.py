@@ -14,8 +14,9 @@ def level_loss(
 ) -> Float[Array, " n"]:
     """Cross-entropy of Classification Network I against a continuous radius (px).
 
-    A radius between two levels is shared linearly between them; one beyond the last level belongs to it. Softmax head: cross-entropy with those soft labels
-    (at a level, the paper's own). Ordinal head: the sum of 22 binary cross-entropies of "blurrier than level k".
+    A radius between two levels is shared linearly between them; one beyond the last level belongs to it. Softmax head:
+    cross-entropy with those soft labels (at a level, the paper's own). Ordinal head: the sum of 22 binary
+    cross-entropies of "blurrier than level k".
     """
     levels = jnp.asarray(network.levels, logits.dtype)
     above = jnp.clip((radius[:, None] - levels[None, :-1]) / jnp.diff(levels)[None], 0.0, 1.0)

@@ -1,6 +1,7 @@
 """A whole run: B-Net, then E-Net on its f1-NET, then the weights file."""
 
 import dataclasses
+import hashlib
 import json
 import logging
 from collections.abc import Callable
@@ -36,30 +37,36 @@ def run(config: TrainConfig, folder: Path, options: RunOptions) -> Path | None:
     """Train both stages in `folder`, going on where an earlier call stopped, and write `weights.safetensors` there.
 
     Returns:
-      The weights file, or None if the run was told to stop before its end.
+      The weights file, or None if the run was told to stop before its end. `variables.safetensors` beside it can be
+      `config.initial` of another run.
 
     Raises:
-      ValueError, FileNotFoundError: the photos cannot be used, see `open_source`.
+      ValueError, FileNotFoundError: the photos or `config.initial` cannot be used, see `open_source`, `load_initial`.
       loop.NonFiniteError, checkpoints.CheckpointError, checkpoints.ConfigChangedError: see there.
     """
     handover = folder / _HANDOVER
+    initial, before = export.load_initial(config.initial, config.network) if config.initial else (None, {})
     if not handover.exists():
-        stage, state = _train(config, "blur", folder, options, BlurStage)
+        stage, state = _train(config, "blur", folder, options, lambda c, s: BlurStage(c, s, initial))
         if int(state.step) < config.blur.steps:
             return None
         export.save_variables(handover, stage.averaged(state))
-    blur = export.load_variables(handover)
+    blur, _ = export.load_variables(handover)
 
-    stage, state = _train(config, "edges", folder, options, lambda c, source: EdgeStage(c, source, blur))
+    stage, state = _train(config, "edges", folder, options, lambda c, s: EdgeStage(c, s, blur, initial))
     if int(state.step) < config.edges.steps:
         return None
-    params, network = export.assemble(blur, stage.averaged(state), config.network)
+    edges = stage.averaged(state)
+    facts = _facts(folder, before)
+    params, network = export.assemble(blur, edges, config.network)
     scenes = depth_validation.held_out_depth(stage.source, stage.config, split="train")
     params, threshold = export.calibrate_depth(params, network, scenes)
-    facts = {"depth_threshold_before_calibration": threshold, **_facts(folder)}
+    facts["depth_threshold_before_calibration"] = threshold
     weights = export.make_weights(params, network, config, facts, stage.source.licences())
     path = folder / "weights.safetensors"
     if jax.process_index() == 0:
+        both = {kind: {**blur[kind], **edges[kind]} for kind in edges}
+        export.save_variables(folder / "variables.safetensors", both, facts)
         save_weights(path, weights)
         _log.info("weights written to %s", path)
     return path
@@ -76,6 +83,9 @@ def _train(
     stage = make(own, open_source(own.data))
     settings = json.loads(json.dumps(dataclasses.asdict(own), default=str))
     settings["data"].pop("photos")  # the same photos may lie elsewhere when a run goes on
+    settings.pop("initial")
+    if config.initial is not None:
+        settings["initial"] = hashlib.sha256(config.initial.read_bytes()).hexdigest()
     state = loop.run(
         stage,
         workdir=folder / name,
@@ -91,13 +101,13 @@ def _train(
     return stage, jax.tree.map(np.asarray, state)
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """Samples, steps and last validation of each stage, from their curves."""
+def _facts(folder: Path, before: dict[str, Any]) -> dict[str, Any]:
+    """Samples and steps of each stage, with those of the run it started from, and its last validation."""
     out: dict[str, Any] = {}
     for name in ("blur", "edges"):
         lines = read_curve(folder / name / "curve.jsonl")
-        if lines:
-            out[f"{name}_steps"], out[f"{name}_samples"] = lines[-1]["step"], lines[-1]["samples"]
+        for key, count in (("step", f"{name}_steps"), ("samples", f"{name}_samples")) if lines else ():
+            out[count] = before.get(count, 0) + lines[-1][key]
         validations = [line for line in lines if line["kind"] == "validation"]
         if validations:
             skip = ("kind", "step", "samples", "seconds")

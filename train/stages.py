@@ -27,8 +27,11 @@ class _Stage(abc.ABC):
     name: str
     parts: tuple[str, ...]  # of DefocusNet, trained here
 
-    def __init__(self, config: TrainConfig, stage: StageConfig, source: Source, frozen: Any) -> None:
+    def __init__(
+        self, config: TrainConfig, stage: StageConfig, source: Source, frozen: Any, initial: Any
+    ) -> None:
         self.config, self.stage, self.source, self.frozen = config, stage, source, frozen
+        self._initial = initial or {}
         self.optimiser = make_optimiser(stage.optimiser, stage.steps)
         self._refresh = jax.jit(self._refresh_statistics)
 
@@ -51,10 +54,14 @@ class _Stage(abc.ABC):
         """Method of DefocusNet that gives this stage's logits."""
 
     def init(self, key: jax.Array) -> state.TrainState:
-        """Fresh parameters of this stage's networks."""
+        """Parameters of this stage's networks: fresh, but for those that the run starts from."""
         variables = forward.init_variables(key, self.network)
-        params = {name: variables["params"][name] for name in self.parts}
-        stats = {name: variables.get("batch_stats", {}).get(name, {}) for name in self.parts}
+
+        def own(kind: str) -> dict[str, Any]:
+            known = {**variables.get(kind, {}), **self._initial.get(kind, {})}
+            return {name: known.get(name, {}) for name in self.parts}
+
+        params, stats = own("params"), own("batch_stats")
         return state.create(params, stats, self.frozen, self.optimiser)
 
     def step(
@@ -145,14 +152,20 @@ class _Stage(abc.ABC):
 
 
 class BlurStage(_Stage):
-    """Stage 1: B-Net. Every photo is blurred as a whole; the label of an edge point is the radius of the disk."""
+    """Stage 1: B-Net. Every photo is blurred as a whole; the label of an edge point is the radius of the disk.
+
+    Args:
+      config: of the run.
+      source: of contents.
+      initial: variables to start from, of any parts of `DefocusNet`.
+    """
 
     name = "blur"
     parts = ("f1", "b")
     _forward = staticmethod(forward.blur_logits)  # type: ignore[assignment]
 
-    def __init__(self, config: TrainConfig, source: Source) -> None:
-        super().__init__(config, config.blur, source, {"params": {}, "batch_stats": {}})
+    def __init__(self, config: TrainConfig, source: Source, initial: Any = None) -> None:
+        super().__init__(config, config.blur, source, {"params": {}, "batch_stats": {}}, initial)
         self._held_out: validation.HeldOutBlur | None = None
 
     def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
@@ -191,15 +204,18 @@ class EdgeStage(_Stage):
       config: of the run.
       source: of layers.
       blur: variables of f1-NET and B-Net from `BlurStage.averaged`.
+      initial: variables to start from, of any parts of `DefocusNet`.
     """
 
     name = "edges"
     parts = ("f2", "e")
     _forward = staticmethod(forward.depth_logits)  # type: ignore[assignment]
 
-    def __init__(self, config: TrainConfig, source: Source, blur: dict[str, Any]) -> None:
+    def __init__(
+        self, config: TrainConfig, source: Source, blur: dict[str, Any], initial: Any = None
+    ) -> None:
         frozen = {kind: {"f1": tree["f1"]} for kind, tree in blur.items()}
-        super().__init__(config, config.edges, source, frozen)
+        super().__init__(config, config.edges, source, frozen, initial)
         self._held_out: depth_validation.HeldOutDepth | None = None
 
     def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
