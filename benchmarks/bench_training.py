@@ -48,7 +48,7 @@ def patchwise_blur_logits(
     net: DefocusNet, views: jax.Array, points: jax.Array, valid: jax.Array, train: bool = False
 ) -> jax.Array:
     """`train.forward.blur_logits`, patch-wise."""
-    grids, _ = net.patch_grids(_patches(net, views, points), train)
+    grids = net.f1_grids(_patches(net, views, points), train)
     return net.blur_logits(_first(net.b.trunk, grids), train, valid.reshape(-1))
 
 
@@ -57,9 +57,10 @@ def patchwise_depth_logits(
 ) -> jax.Array:
     """`train.forward.depth_logits`, patch-wise."""
     patches = _patches(net, views, points)
-    grids = jax.lax.stop_gradient(net.patch_grids(patches)[0])
-    _, own = net.patch_grids(patches, train)  # f1-NET of this call is not used, and not computed
-    return net.depth_logits(_first(net.e.trunk, [own, *grids]), train, valid.reshape(-1))
+    grids = jax.lax.stop_gradient(net.f1_grids(patches))
+    return net.depth_logits(
+        _first(net.e.trunk, [net.f2_grid(patches, train), *grids]), train, valid.reshape(-1)
+    )
 
 
 def _first(trunk: Trunk, grids: list[jax.Array]) -> jax.Array:

@@ -68,6 +68,12 @@ class NetworkConfig:
             raise ValueError(
                 f"trunk must begin with conv3 and reduce the 7x7 grid to one point, got {self.trunk}"
             )
+        for column in (*self.columns, self.depth_column):
+            if not 0 <= self.corner(column) <= self.patch_size - column.size:
+                raise ValueError(
+                    f"the shift of a column must keep its {column.size} px inside the {self.patch_size} px patch, "
+                    f"got {column.shift}"
+                )
         if self.normalisation not in ("none", "bias", "batch"):
             raise ValueError(f"normalisation must be none, bias or batch, got {self.normalisation!r}")
         if self.level_head not in ("softmax", "ordinal"):

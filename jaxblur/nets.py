@@ -98,23 +98,22 @@ class DefocusNet(nn.Module):
 
         `patches` are sRGB-coded values in [0, 1] of side `config.patch_size`.
         """
-        grids, own = self.patch_grids(patches)
+        grids, own = self.f1_grids(patches), self.f2_grid(patches)
         blur = self.b.classification(self.b.trunk(grids))
         depth = self.e.classification(self.e.trunk([own, *grids]))
         return blur, depth
 
-    def patch_grids(
+    def f1_grids(
         self, patches: Float[Array, "n size size 3"], train: bool = False
-    ) -> tuple[list[Float[Array, "n 7 7 width"]], Float[Array, "n 7 7 width"]]:
-        """Patch-wise form: the grids of f1-NET and of f2-NET."""
-        patches = (patches - self.config.input_offset) * self.config.input_scale
+    ) -> list[Float[Array, "n 7 7 width"]]:
+        """Patch-wise form: f1-NET's grids."""
+        return self.f1([self._crop(patches, column) for column in self.config.columns], False, train)
 
-        def crop(column: ColumnConfig) -> jax.Array:
-            corner = self.config.corner(column)
-            return patches[:, corner : corner + column.size, corner : corner + column.size]
-
-        grids = self.f1([crop(column) for column in self.config.columns], False, train)
-        return grids, self.f2(crop(self.config.depth_column), False, train)
+    def f2_grid(
+        self, patches: Float[Array, "n size size 3"], train: bool = False
+    ) -> Float[Array, "n 7 7 width"]:
+        """Patch-wise form: f2-NET's grid."""
+        return self.f2(self._crop(patches, self.config.depth_column), False, train)
 
     def f1_maps(
         self, padded: Float[Array, "b h w 3"], train: bool = False
@@ -145,6 +144,12 @@ class DefocusNet(nn.Module):
     def depth_logits(self, grid: jax.Array, train: bool = False, mask: jax.Array | None = None) -> jax.Array:
         """Logits of Classification Network II from the projections read at edge points, (n, 5, 5, width)."""
         return self.e.classification(self.e.trunk.from_projection(grid, train, mask), train, mask)
+
+    def _crop(self, patches: jax.Array, column: ColumnConfig) -> jax.Array:
+        """The part of the patches that a column reads."""
+        corner = self.config.corner(column)
+        part = patches[:, corner : corner + column.size, corner : corner + column.size]
+        return (part - self.config.input_offset) * self.config.input_scale
 
     def _view(self, padded: jax.Array, column: ColumnConfig) -> jax.Array:
         """The part of the padded image that a column reads, aligned so that point p begins at index p."""

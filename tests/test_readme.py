@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import eval.__main__
 import jaxblur
 import train.__main__
 from jaxblur import cli, files
-from jaxblur.weights.file import SHIPPED
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -59,9 +57,6 @@ def test_links_lead_somewhere():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-@pytest.mark.skipif(
-    not (resources.files("jaxblur.weights") / SHIPPED).is_file(), reason="no weights ship with this tree"
-)
 def test_python_runs(monkeypatch, capsys):
     """On a corner of the photo."""
     (code,) = _blocks("python")

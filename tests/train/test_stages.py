@@ -74,7 +74,8 @@ def test_a_batch_is_learned(photos):
     """Thirty steps on one batch bring the loss down well below where it began."""
     with jax.numpy_dtype_promotion("standard"):
         config = tiny_config(photos)
-        long = dataclasses.replace(config.blur, steps=60)  # the rate falls at the end of a run
+        optimiser = dataclasses.replace(config.blur.optimiser, warmup_steps=3)
+        long = dataclasses.replace(config.blur, steps=60, optimiser=optimiser)  # the rate falls at the end
         stage = make_stage("blur", dataclasses.replace(config, blur=long))
         devices = jax.devices()[:1]
         step = parallel.map_devices(stage.step, devices=devices)
@@ -85,7 +86,7 @@ def test_a_batch_is_learned(photos):
         for _ in range(30):
             state, metrics = step(state, batch, key)
             losses.append(float(metrics["loss"][0][0] / metrics["loss"][1][0]))
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_examples_do_not_depend_on_their_neighbours(photos):
