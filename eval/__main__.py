@@ -14,9 +14,9 @@ import rich.console
 import rich.progress
 import tensorflow_datasets as tfds
 import tyro
-from jax._src import distributed
+from orbax.checkpoint import multihost
 
-from eval import datasets, methods, report, runner
+from eval import datasets, methods, published, report, runner, schema
 from jaxblur import parallel
 
 _EXAMPLES = """Compare defocus estimators on data sets with ground truth.
@@ -57,6 +57,9 @@ class Command:
     """Settings of jaxblur."""
     output: Path = Path("eval-results")
     """Where results go."""
+    published: Path | None = None
+    """CSV of figures that others published, to stand beside ours, marked: columns dataset, method, citation,
+    and measures named as in summary.csv."""
     options: tyro.conf.OmitArgPrefixes[datasets.DatasetOptions] = datasets.DatasetOptions()
     batch: int = 8
     """Photos handed to a method at a time."""
@@ -130,6 +133,8 @@ def run(command: Command, text: str, console: rich.console.Console) -> int:
         _wait_for_all("results written")
     if not first:
         return 0
+    if command.published is not None:
+        _add_published(published.read_published(command.published), command.output)
     result = report.write_report(command.output)
     print(result.table)
     print(f"\nresults in {command.output}")
@@ -161,15 +166,22 @@ def open_set(word: str, command: Command) -> datasets.Dataset:
     return datasets.load_dataset(name, folder, options, prepared=command.prepared)
 
 
+def _add_published(figures: Sequence[schema.Published], output: Path) -> None:
+    """Append to the results what they do not have yet."""
+    known = schema.of_kind(schema.read(output), schema.Published)
+    path = output / "results.jsonl"
+    schema.drop_partial_line(path)
+    schema.append(path, [figure for figure in figures if figure not in known])
+
+
 def _wait_for_all(what: str) -> None:
     """Wait until all processes have come here, for a day at most.
 
     JAX's public barrier is a computation, which gives up after half a minute on CPU; shares can differ by
-    more.
+    more. Orbax's is none where it is told the processes.
     """
-    client = distributed.global_state.client
-    if client is not None:
-        client.wait_at_barrier(what, timeout_in_ms=24 * 3600 * 1000)
+    processes = set(range(jax.process_count()))
+    multihost.sync_global_processes(what, timeout=24 * 3600, processes=processes)
 
 
 @contextmanager

@@ -44,8 +44,9 @@ def draw(members: Sequence[Summary], methods: Sequence[str], folder: Path) -> st
         _bar(figures.BLUR_MAP, f"{top:g}", f"blur, {unit}")
         + _bar(figures.ERROR_MAP, f"{error_top:g}" if is_mask else f"{error_top:g}+", f"error, {unit}")
         + _bar(figures.CONFIDENCE_MAP, "1", "confidence")
-        + '<span class="unknown"></span><span>truth unknown</span>'
     )
+    if any(np.isnan(found["truth"]).any() for found in planes.values() if found):
+        bars += '<span class="unknown"></span><span>truth unknown</span>'
     ranked = "mean absolute error"
     if is_mask:
         ranked = "average precision"
@@ -65,7 +66,11 @@ def _method_row(
     value = next((pictures.main_error(r.metrics) for r in s.images if r.name == name), np.nan)
     comparable = is_mask or s.run.method_unit != "score"
     measure = (
-        f"AP {1 - value:.3f}" if is_mask else f"MAE {value:.2f} px" if comparable else f"AI(1) {value:.2f} px"
+        f"AP {1 - value:.3f}"
+        if is_mask
+        else f"MAE {value:.2f} px of radius"
+        if comparable
+        else f"AI(1) {value:.2f} px"
     )
     estimate = planes["estimate"].astype(np.float32)
     panels = _panel(

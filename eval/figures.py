@@ -45,18 +45,13 @@ def charts(summaries: Sequence[Summary]) -> list[Chart]:
 
     made = []
     precision, recall = collect("precision"), collect("recall")
-    for method in precision:  # each method has recalls of its own, so it is resampled to common ones
-        order = np.argsort(recall[method])
-        grid = np.linspace(0, 1, 101)
-        curve = np.interp(
-            grid, np.array(recall[method])[order], np.array(precision[method])[order], left=np.nan
-        )
-        precision[method] = curve.tolist()
+    grid = np.linspace(0.01, 1, 100)
+    for method in precision:  # each method has recalls of its own, so it is read off at common ones
+        precision[method] = _precision_at(grid, np.array(precision[method]), np.array(recall[method]))
     if precision:
-        grid = np.linspace(0, 1, 101).tolist()
         made.append(
             Chart(
-                title="Precision and recall", x_label="recall", y_label="precision", x=grid, curves=precision,
+                title="Precision and recall", x_label="recall", y_label="precision", x=grid.tolist(), curves=precision,
                 unit_box=True,
             )
         )  # fmt: skip
@@ -154,6 +149,16 @@ def round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * (1 - 1e-9))
+
+
+def _precision_at(wanted: np.ndarray, precision: np.ndarray, recall: np.ndarray) -> list[float]:
+    """Precision where recall first reaches each of `wanted`; NaN beyond the largest.
+
+    A line between two thresholds would promise what no threshold reaches.
+    """
+    order = np.lexsort((-precision, recall))
+    index = np.searchsorted(recall[order], wanted - 1e-9)
+    return np.append(precision[order], np.nan)[index].tolist()
 
 
 def _table(colours: str) -> np.ndarray:

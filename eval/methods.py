@@ -46,6 +46,8 @@ class Method:
         none, each.
       settings: everything that changes its results, JSON-ready.
       weights: hash of the network's parameters; empty if it has none.
+      compiles: whether the first photo of a size takes longer than the next.
+      timed: whether the time that `predict` takes says anything about the method.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Method:
     predict: Callable[[Sequence[str], Sequence[np.ndarray]], list[Prediction | str]]
     settings: Mapping[str, Any]
     weights: str = ""
+    compiles: bool = True
+    timed: bool = True
 
 
 def parse_method(spec: str, *, weights: Path | None, preset: str) -> Method:
@@ -73,7 +77,7 @@ def parse_method(spec: str, *, weights: Path | None, preset: str) -> Method:
         path, _, own_preset = value.partition(":")
         return _estimator(Path(path) if path else weights, own_preset or preset)
     if name == "zhuo-sim" and not value:
-        return _per_image(name, "sigma", baselines.zhuo_sim, {})
+        return _per_image(name, "sigma", baselines.zhuo_sim, {}, compiles=True)
     if name == "laplacian" and not value:
         return _per_image(name, "score", baselines.laplacian, {})
     if name == "constant":
@@ -120,13 +124,18 @@ def _estimator(path: Path | None, preset: str) -> Method:
 
 
 def _per_image(
-    name: str, unit: MapUnit, function: Callable[[np.ndarray], tuple], settings: Mapping[str, Any]
+    name: str,
+    unit: MapUnit,
+    function: Callable[[np.ndarray], tuple],
+    settings: Mapping[str, Any],
+    *,
+    compiles: bool = False,
 ) -> Method:
     def predict(names: Sequence[str], images: Sequence[np.ndarray]) -> list[Prediction | str]:
         del names
         return [Prediction(*function(image)) for image in images]
 
-    return Method(name=name, unit=unit, predict=predict, settings=settings)
+    return Method(name=name, unit=unit, predict=predict, settings=settings, compiles=compiles)
 
 
 def _saved_maps(name: str, folder: Path, unit: MapUnit) -> Method:
@@ -154,4 +163,5 @@ def _saved_maps(name: str, folder: Path, unit: MapUnit) -> Method:
         unit=unit,
         predict=lambda names, images: [load(*pair) for pair in zip(names, images, strict=True)],
         settings={"folder": folder.name, "unit": unit},
+        timed=False,
     )

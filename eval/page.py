@@ -8,27 +8,32 @@ from pathlib import Path
 from eval import cases, figures
 from eval.labels import LABELS
 from eval.markup import plural, swatch
+from eval.schema import Published
 from eval.summary import Summary, format_mean
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
+_EMPTY = '<td class="none">–</td>'
 _OVERVIEW = (
     "{unit}_mae",
     "{unit}_rmse",
     "{unit}_ai1",
     "{unit}_rank_error",
+    "dmenet_mae",
     "average_precision",
     "f_max",
+    "score_mae",
     "seconds",
 )
 
 
-def build(summaries: Sequence[Summary], folder: Path) -> str:
+def build(summaries: Sequence[Summary], folder: Path, published: Sequence[Published] = ()) -> str:
     """The page.
 
     Args:
       summaries: what to show; the first method of each data set decides which cases are the worst.
       folder: the evaluation's output, for the pictures.
+      published: figures of others, shown beside ours on the data sets that were run.
 
     Returns:
       HTML with style, curves and pictures inside.
@@ -36,10 +41,16 @@ def build(summaries: Sequence[Summary], folder: Path) -> str:
     methods = list(dict.fromkeys(s.run.method for s in summaries))
     sets = list(dict.fromkeys(s.run.dataset for s in summaries))
     title = f"Defocus blur: {plural(len(methods), 'method')} on {plural(len(sets), 'data set')}"
-    body = [f"<header><h1>{title}</h1>", _introduction(), _overview(summaries, sets, methods), "</header>"]
+    body = [
+        f"<header><h1>{title}</h1>",
+        _introduction(),
+        _overview(summaries, published, methods),
+        "</header>",
+    ]
     for name in sets:
         members = [s for s in summaries if s.run.dataset == name]
-        body += [_section(members, methods, folder)]
+        others = [p for p in published if p.dataset == name]
+        body += [_section(members, others, methods, folder)]
     body += [_provenance(summaries)]
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -56,27 +67,58 @@ def _introduction() -> str:
     )
 
 
-def _overview(summaries: Sequence[Summary], sets: Sequence[str], methods: Sequence[str]) -> str:
-    """One table of all data sets and methods."""
+def _overview(summaries: Sequence[Summary], published: Sequence[Published], methods: Sequence[str]) -> str:
+    """A table of all methods on the data sets with maps, one on those with masks, and citations."""
+    shown = [p for p in published if any(p.dataset == s.run.dataset for s in summaries)]
+    citations = list(dict.fromkeys(p.citation for p in shown))
+    tables = []
+    for title, is_mask in (("Blur maps", False), ("Blur detection", True)):
+        if members := [s for s in summaries if (s.run.unit == "mask") == is_mask]:
+            tables.append(f"<h3>{title}</h3>{_overview_table(members, shown, methods, citations)}")
+    notes = "".join(
+        f'<p class="note">[{i}] As published, not run here: {html.escape(text)}</p>'
+        for i, text in enumerate(citations, 1)
+    )
+    return "".join(tables) + notes
+
+
+def _overview_table(
+    summaries: Sequence[Summary],
+    published: Sequence[Published],
+    methods: Sequence[str],
+    citations: Sequence[str],
+) -> str:
     columns = [c for c in _OVERVIEW if any(c.format(unit=s.run.unit) in s.means for s in summaries)]
     titles = [re.sub(r"( of|,) radius", "", _heading(c.format(unit="radius"))) for c in columns]
     rows = []
-    for name in sets:
+    for name in dict.fromkeys(s.run.dataset for s in summaries):
         members = [s for s in summaries if s.run.dataset == name]
-        for i, s in enumerate(members):
-            lead = ""
-            if i == 0:
-                unit = "" if s.run.unit == "mask" else f'<div class="note">in px of {s.run.unit}</div>'
-                link = f'<a href="#{_anchor(name)}">{html.escape(name)}</a>'
-                lead = f'<td rowspan="{len(members)}">{link}{unit}</td>'
-            cells = "".join(_number(s, c.format(unit=s.run.unit), members) for c in columns)
-            first = ' class="first"' if i == 0 else ""
-            rows.append(f"<tr{first}>{lead}{_method_cell(s, methods)}<td>{len(s.images)}</td>{cells}</tr>")
+        others = [p for p in published if p.dataset == name]
+        unit = members[0].run.unit
+        measures = [c.format(unit=unit) for c in columns]
+        lines = [
+            f"{_method_cell(s, methods)}<td>{len(s.images)}</td>"
+            + "".join(_number(s, m, members) for m in measures)
+            for s in members
+        ]
+        lines += [
+            f'<td class="name"><i>{html.escape(p.method)}</i> <span class="note">as published '
+            f"[{citations.index(p.citation) + 1}]</span></td>{_EMPTY}"
+            + "".join(_published_number(p, m) for m in measures)
+            for p in others
+        ]
+        note = "" if unit == "mask" else f'<div class="note">in px of {unit}</div>'
+        link = f'<a href="#{_anchor(name)}">{html.escape(name)}</a>'
+        lines[0] = f'<td rowspan="{len(lines)}">{link}{note}</td>{lines[0]}'
+        rows += [f'<tr class="first">{lines[0]}</tr>', *(f"<tr>{line}</tr>" for line in lines[1:])]
     head = "".join(f"<th>{t}</th>" for t in ("Data set", "Method", "Images", *titles))
-    return f'<table class="overview"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    table = f'<table class="overview"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return f'<div class="wide">{table}</div>'
 
 
-def _section(members: Sequence[Summary], methods: Sequence[str], folder: Path) -> str:
+def _section(
+    members: Sequence[Summary], others: Sequence[Published], methods: Sequence[str], folder: Path
+) -> str:
     run = members[0].run
     about = [html.escape(run.about.get("citation", "")), html.escape(run.about.get("licence", ""))]
     parts = [
@@ -85,7 +127,7 @@ def _section(members: Sequence[Summary], methods: Sequence[str], folder: Path) -
         f"Source: {_link(run.about.get('source', ''))}. {plural(run.count, 'image')}, ground truth in "
         f"{'px of ' + run.unit if run.unit != 'mask' else 'two classes'}, "
         f"version {html.escape(run.dataset_version)}.</p>",
-        _measures(members, methods),
+        _measures(members, others, methods),
         _charts(members, methods),
         cases.draw(members, methods, folder),
         _failures(members),
@@ -93,20 +135,25 @@ def _section(members: Sequence[Summary], methods: Sequence[str], folder: Path) -
     return "".join([*parts, "</section>"])
 
 
-def _measures(members: Sequence[Summary], methods: Sequence[str]) -> str:
+def _measures(members: Sequence[Summary], others: Sequence[Published], methods: Sequence[str]) -> str:
     """All measures of one data set, a column per method."""
-    names = [name for name in LABELS if any(name in s.means for s in members)]
+    found = {
+        name for figures in (*(s.means for s in members), *(p.metrics for p in others)) for name in figures
+    }
+    names = [name for name in LABELS if name in found]
     head = "".join(f"<th>{swatch(s.run.method, methods)}{html.escape(s.run.method)}</th>" for s in members)
+    head += "".join(f"<th>{html.escape(p.method)}<div class='note'>as published</div></th>" for p in others)
     rows = "".join(
         f'<tr><th scope="row">{_heading(name)}'
         f'<div class="note">{html.escape(LABELS[name].meaning)}</div></th>'
         + "".join(_number(s, name, members) for s in members)
+        + "".join(_published_number(p, name) for p in others)
         + "</tr>"
         for name in names
     )
     return (
-        '<details><summary>All measures</summary><table class="measures">'
-        f"<thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
+        '<details><summary>All measures</summary><div class="wide"><table class="measures">'
+        f"<thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
     )
 
 
@@ -141,7 +188,8 @@ def _provenance(summaries: Sequence[Summary]) -> str:
     commands = "\n".join(dict.fromkeys(s.run.command for s in summaries if s.run.command))
     return (
         f"<section><h2>How these numbers were made</h2><pre>{html.escape(commands)}</pre>"
-        f'<table class="runs"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>'
+        f'<div class="wide"><table class="runs"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></section>"
     )
 
 
@@ -155,8 +203,8 @@ def _heading(measure: str) -> str:
 
 def _number(summary: Summary, measure: str, rivals: Sequence[Summary]) -> str:
     if measure not in summary.means:
-        return "<td>–</td>"
-    text = format_mean(summary, measure, rivals)
+        return _EMPTY
+    text = format_mean(summary, measure, rivals).replace("-", "−")
     return "<td>" + re.sub(r"^[*]{2}(.*)[*]{2}$", r"<b>\1</b>", text) + "</td>"
 
 
@@ -164,6 +212,10 @@ def _method_cell(summary: Summary, methods: Sequence[str]) -> str:
     failed = f'<div class="note">{len(summary.failures)} not scored</div>' if summary.failures else ""
     name = swatch(summary.run.method, methods) + html.escape(summary.run.method)
     return f'<td class="name">{name}{failed}</td>'
+
+
+def _published_number(figures: Published, measure: str) -> str:
+    return f"<td>{figures.metrics[measure]:g}</td>" if measure in figures.metrics else _EMPTY
 
 
 def _anchor(name: str) -> str:

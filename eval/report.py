@@ -17,8 +17,11 @@ _COLUMNS = {
     "RMSE": "{unit}_rmse",
     "AI(1)": "{unit}_ai1",
     "1 − abs(ρ)": "{unit}_rank_error",
+    "DMENet MSE": "dmenet_mse",
+    "DMENet MAE": "dmenet_mae",
     "AP": "average_precision",
     "F max": "f_max",
+    "MAE of score": "score_mae",
     "s/image": "seconds",
 }
 
@@ -36,37 +39,51 @@ def write_report(folder: Path) -> Report:
     Raises:
       ValueError: no results there, or lines that do not follow the schema.
     """
-    summaries = summarise(schema.read(folder))
+    records = schema.read(folder)
+    summaries = summarise(records)
     if not summaries:
         raise ValueError(f"{folder}: holds no results ({schema.PATTERN})")
-    table = markdown_table(summaries)
+    published = schema.of_kind(records, schema.Published)
+    table = markdown_table(summaries, published)
     for name, text in (
-        ("table.md", table + "\n\n" + markdown_notes(summaries)),
-        ("summary.csv", csv_table(summaries)),
-        ("report.html", page.build(summaries, folder)),
+        ("table.md", table + "\n\n" + markdown_notes(summaries, published)),
+        ("summary.csv", csv_table(summaries, published)),
+        ("report.html", page.build(summaries, folder, published)),
     ):
         with files.atomic_file(folder / name) as file:
             file.write(text.encode())
     return Report(table, failure_lines(summaries))
 
 
-def markdown_table(summaries: Sequence[Summary]) -> str:
-    """One row per data set and method; the best of each data set in bold."""
-    titles = [title for title in _COLUMNS if any(_cell_measure(s, title) for s in summaries)]
-    rows = [["Data set", "Method", "Images", *titles], ["---", "---", *["---:"] * (len(titles) + 1)]]
-    for summary in summaries:
-        rivals = [s for s in summaries if s.run.dataset == summary.run.dataset]
-        cells = []
-        for title in titles:
-            measure = _cell_measure(summary, title)
-            cells.append(format_mean(summary, measure, rivals) if measure else "")
-        unit = {"mask": ""}.get(summary.run.unit, f" ({summary.run.unit})")
-        rows.append([summary.run.dataset + unit, summary.run.method, _count(summary), *cells])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+def markdown_table(summaries: Sequence[Summary], published: Sequence[schema.Published] = ()) -> str:
+    """One row per data set and method, the best of each data set in bold, then what others published."""
+    groups = [
+        (name, [s for s in summaries if s.run.dataset == name], [p for p in published if p.dataset == name])
+        for name in dict.fromkeys(s.run.dataset for s in summaries)
+    ]
+    found = {
+        _column(name, members[0].run.unit)
+        for _, members, others in groups
+        for figures in (*(s.means for s in members), *(p.metrics for p in others))
+        for name in figures
+    }
+    titles = [title for title in _COLUMNS if title in found]
+    rows = [["Data set", "Method", "Images", *titles]]
+    for name, members, others in groups:
+        unit = members[0].run.unit
+        measures = [_COLUMNS[title].format(unit=unit) for title in titles]
+        lead = name if unit == "mask" else f"{name} ({unit})"
+        for s in members:
+            cells = [format_mean(s, m, members) if m in s.means else "" for m in measures]
+            rows.append([lead, s.run.method, _count(s), *cells])
+        for p in others:
+            cells = [f"{p.metrics[m]:g}" if m in p.metrics else "" for m in measures]
+            rows.append([lead, f"{p.method} (as published)", "", *cells])
+    return _align(rows)
 
 
-def markdown_notes(summaries: Sequence[Summary]) -> str:
-    """Where the numbers come from: a line per run, the commands, and what could not be scored."""
+def markdown_notes(summaries: Sequence[Summary], published: Sequence[schema.Published] = ()) -> str:
+    """Where the numbers come from: a line per run, the commands, citations, and what could not be scored."""
     lines = ["Errors in px of the original photo, means over images. Runs:", ""]
     for s in summaries:
         weights = f", weights {s.run.weights}" if s.run.weights else ""
@@ -79,6 +96,9 @@ def markdown_notes(summaries: Sequence[Summary]) -> str:
         "",
         *(f"    {command}" for command in dict.fromkeys(s.run.command for s in summaries) if command),
     ]
+    sets = {s.run.dataset for s in summaries}
+    if others := [f"- {p.method} on {p.dataset}: {p.citation}" for p in published if p.dataset in sets]:
+        lines += ["", "As published, not run here:", "", *others]
     if failures := failure_lines(summaries):
         lines += ["", "Not scored, and not in any mean:", "", *(f"- {line}" for line in failures)]
     return "\n".join([*lines, ""])
@@ -89,13 +109,30 @@ def failure_lines(summaries: Sequence[Summary]) -> list[str]:
     return [f"{s.run.method} on {s.run.dataset}: {f.problem}" for s in summaries for f in s.failures]
 
 
-def csv_table(summaries: Sequence[Summary]) -> str:
-    """One row per data set and method with every mean; empty where a measure does not apply."""
-    measures = [name for name in LABELS if any(name in s.means for s in summaries)]
+def csv_table(summaries: Sequence[Summary], published: Sequence[schema.Published] = ()) -> str:
+    """One row per data set and method with every mean; empty where a measure does not apply.
+
+    Figures of others have their citation in the column `as_published`, which is empty for ours.
+    """
+    others = [p for p in published if any(p.dataset == s.run.dataset for s in summaries)]
+    found = {
+        name for figures in (*(s.means for s in summaries), *(p.metrics for p in others)) for name in figures
+    }
+    measures = [name for name in LABELS if name in found]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["dataset", "dataset_version", "method", "weights", "commit", "images", "failures", *measures]
+        [
+            "dataset",
+            "dataset_version",
+            "method",
+            "weights",
+            "commit",
+            "images",
+            "failures",
+            "as_published",
+            *measures,
+        ]
     )
     for s in summaries:
         means = [f"{s.means[m]:.6g}" if m in s.means else "" for m in measures]
@@ -109,15 +146,29 @@ def csv_table(summaries: Sequence[Summary]) -> str:
                 run.commit,
                 len(s.images),
                 len(s.failures),
+                "",
                 *means,
             ]
         )
+    for p in others:
+        figures = [f"{p.metrics[m]:g}" if m in p.metrics else "" for m in measures]
+        writer.writerow([p.dataset, "", p.method, "", "", "", "", p.citation, *figures])
     return text.getvalue()
 
 
-def _cell_measure(summary: Summary, title: str) -> str | None:
-    measure = _COLUMNS[title].format(unit=summary.run.unit)
-    return measure if measure in summary.means else None
+def _align(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that is also one to the eye: two columns of text, then numbers."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = ["-" * width if i < 2 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    return "\n".join(
+        "| " + " | ".join(f"{c:<{w}}" if i < 2 else f"{c:>{w}}" for i, (c, w) in enumerate(cells)) + " |"
+        for cells in (list(zip(row, widths, strict=True)) for row in (rows[0], rule, *rows[1:]))
+    )
+
+
+def _column(measure: str, unit: str) -> str:
+    """The title of a measure's column in the table; empty if it has none."""
+    return next((title for title, name in _COLUMNS.items() if name.format(unit=unit) == measure), "")
 
 
 def _count(summary: Summary) -> str:

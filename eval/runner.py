@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-import subprocess
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ import jaxblur
 from eval import pictures, schema, scoring
 from eval.datasets import Dataset, Sample
 from eval.methods import Method, Prediction
+from jaxblur.provenance import commit
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +69,11 @@ def evaluate(
     shard = f"-{options.process_index}-of-{options.process_count}" if options.process_count > 1 else ""
     path = output / f"results{shard}.jsonl"
     schema.drop_partial_line(path)
-    known = schema.read(output)
+    known, code = schema.read(output), commit()
     for dataset in datasets:
         wanted: set[str] | None = None
         for method in methods:
-            run = _describe(dataset, method, options.command)
+            run = _describe(dataset, method, code, options.command)
             schema.append(path, [run])
             wanted = _evaluate_one(dataset, method, run, path, known, wanted, options, progress)
 
@@ -132,13 +133,13 @@ def _run_batch(
     """Predict and score a batch: one record per sample, and the predictions that could be scored."""
     usable = [sample for sample in samples if not sample.problem]
     sizes = {sample.image.shape[:2] for sample in usable}
-    if options.warm_up and sizes - sizes_seen:
+    if options.warm_up and method.compiles and sizes - sizes_seen:
         _predict(method, usable)
         sizes_seen |= sizes
     start = time.perf_counter()
     predictions = _predict(method, usable)
-    seconds = (time.perf_counter() - start) / max(len(usable), 1)
-    warm = sizes <= sizes_seen
+    seconds = (time.perf_counter() - start) / max(len(usable), 1) if method.timed else math.nan
+    warm = sizes <= sizes_seen or not method.compiles
     sizes_seen |= sizes
 
     records: list[schema.Record] = [
@@ -184,8 +185,7 @@ def _predict(method: Method, samples: Sequence[Sample]) -> list[Prediction | str
     return results
 
 
-def _describe(dataset: Dataset, method: Method, command: str) -> schema.Run:
-    commit = _commit()
+def _describe(dataset: Dataset, method: Method, commit: str, command: str) -> schema.Run:
     settings = dict(method.settings)
     identity = schema.run_id(
         dataset=[dataset.name, dataset.version, dataset.unit],
@@ -207,13 +207,3 @@ def _describe(dataset: Dataset, method: Method, command: str) -> schema.Run:
         versions={"jaxblur": jaxblur.__version__, "jax": jax.__version__, "numpy": np.__version__},
         command=command,
     )
-
-
-def _commit() -> str:
-    """Git commit of this code, marked where files were changed since; "unknown" outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
-    try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()

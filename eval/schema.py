@@ -1,4 +1,4 @@
-"""results.jsonl: one line of JSON per run, image and failure, checked when written and when read.
+"""results.jsonl: one line of JSON per run, image, failure and published figure, checked when written and read.
 
 A run line says everything about a method on a data set; image and failure lines refer to it by id. Appending
 whole lines makes an evaluation resumable; a last line that was cut off by a crash is dropped. Several hosts
@@ -45,7 +45,7 @@ class Image:
     height: int
     width: int
     device: str  # where it ran, for instance "cpu x 8"
-    seconds: float  # its share of the time its batch took
+    seconds: float  # its share of the time its batch took; NaN if the method only reads saved maps
     warm: bool  # whether nothing had to be compiled for it
     metrics: dict[str, Any]
     curves: dict[str, Any]
@@ -60,8 +60,18 @@ class Failure:
     problem: str
 
 
-Record = Run | Image | Failure
-_KINDS: dict[str, type[Record]] = {"run": Run, "image": Image, "failure": Failure}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Published:
+    """What somebody else reports of a method on a data set, to stand beside ours; nothing here has run it."""
+
+    dataset: str
+    method: str
+    citation: str
+    metrics: dict[str, Any]
+
+
+Record = Run | Image | Failure | Published
+_KINDS: dict[str, type[Record]] = {"run": Run, "image": Image, "failure": Failure, "published": Published}
 _R = TypeVar("_R")
 
 
@@ -94,7 +104,7 @@ def from_line(line: str) -> Record:
     names = {field.name for field in dataclasses.fields(cls)}
     if fields.keys() != names:
         raise ValueError(f"{cls.__name__} must have exactly the fields {sorted(names)}, got {sorted(fields)}")
-    for name in ("metrics", "curves"):
+    for name in ("seconds", "metrics", "curves"):
         if name in fields:
             fields[name] = _unnulled(fields[name])
     record = cls(**fields)
@@ -143,9 +153,14 @@ def of_kind(records: Iterable[Record], kind: type[_R]) -> list[_R]:
     found: dict[tuple[str, ...], _R] = {}
     for record in records:
         if isinstance(record, kind):
-            key = (record.id,) if isinstance(record, Run) else (record.run, record.name)  # pyright: ignore
-            found[key] = record
+            found[_key(record)] = record
     return list(found.values())
+
+
+def _key(record: Any) -> tuple[str, ...]:
+    if isinstance(record, Run):
+        return (record.id,)
+    return (record.dataset, record.method) if isinstance(record, Published) else (record.run, record.name)
 
 
 def _check(record: Record) -> None:
@@ -158,10 +173,11 @@ def _check(record: Record) -> None:
             raise ValueError(
                 f"{type(record).__name__}.{field.name} must be {expected.__name__}, got {value!r}"
             )
-    if isinstance(record, Image):
+    if isinstance(record, (Image, Published)):
         for name, value in record.metrics.items():
             if not isinstance(value, (int, float)) or isinstance(value, bool):
-                raise ValueError(f"Image.metrics[{name!r}] must be a number, got {value!r}")
+                raise ValueError(f"{type(record).__name__}.metrics[{name!r}] must be a number, got {value!r}")
+    if isinstance(record, Image):
         for name, values in record.curves.items():
             if not isinstance(values, list) or not all(isinstance(v, (int, float)) for v in values):
                 raise ValueError(f"Image.curves[{name!r}] must be a list of numbers, got {values!r}")

@@ -77,6 +77,9 @@ def format_mean(summary: Summary, measure: str, rivals: Sequence[Summary]) -> st
     value = summary.means[measure]
     text = f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
     if measure in ("seconds", "megapixels_per_second"):
+        text = f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+        if value < 0.001:
+            text = "< 0.001"
         return f"({text})" if summary.cold else text
     return f"**{text}**" if is_best(summary, measure, rivals) else text
 
@@ -103,8 +106,9 @@ def _summarise_one(
         recall = mean_curve(images, "recall")
         means["f_max"] = max(map(_f_measure, precision, recall))
         counts["f_max"] = len(images)
-    warm = [r for r in images if r.warm]
-    timed = warm or images
+    timed = [r for r in images if math.isfinite(r.seconds)]
+    warm = [r for r in timed if r.warm]
+    timed = warm or timed
     if timed:
         means["seconds"] = statistics.median(r.seconds for r in timed)
         means["megapixels_per_second"] = statistics.median(

@@ -1,18 +1,20 @@
 """Where figures and weights come from."""
 
-import os
+import hashlib
 import subprocess
 from pathlib import Path
 
 
 def commit() -> str:
-    """Git commit of this code, with "+" where files were changed since; "unknown" outside a repository."""
-    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    """Git commit of this code, with "+" and a hash of what was changed since; "unknown" outside a repository."""
+
+    def git(*arguments: str) -> bytes:
+        command = ["git", "--no-optional-locks", *arguments]
+        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, check=True).stdout
+
     try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, env=environment
-        )
+        name = git("describe", "--always", "--abbrev=12", "--exclude=*").decode().strip()
+        changes = git("diff", "HEAD", "--", ":/*.py")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return done.stdout.strip()
+    return f"{name}+{hashlib.sha256(changes).hexdigest()[:8]}" if changes else name

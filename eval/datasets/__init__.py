@@ -31,8 +31,8 @@ class DatasetOptions:
     """test or train."""
     reduce: int = 1
     """Reduce every photo by this factor first, by area averaging."""
-    unit: Unit = "radius"
-    """Of the maps of folder and syndof."""
+    unit: Unit | None = None
+    """Of the maps of folder and syndof, which cannot do without."""
     map_scale: float = 1.0
     """A stored value of those maps times this is in that unit."""
     white: Literal["blurred", "sharp"] | None = None
@@ -63,16 +63,22 @@ def load_dataset(
       prepared: where TFDS keeps prepared data; None: its own folder.
 
     Raises:
-      ValueError: unknown name.
+      ValueError: unknown name, or options that the set cannot follow.
       MissingDataset: the files are not there; the message says where to get them.
     """
     if name == "photos":
+        if options.reduce > 1 or options.split != "test":
+            raise ValueError(
+                "photos: scenes are composed at one size and for testing, without /REDUCE or split"
+            )
         return open_photos(folder, count=options.count, seed=options.seed)
     if name not in _BUILDERS:
         raise ValueError(f"data set must be one of {', '.join(NAMES)}, got {name!r}")
     builder = _BUILDERS[name]
     extra = {}
     if issubclass(builder, Folder):
+        if options.unit is None:
+            raise ValueError(f"{name}: state what its maps hold, with --unit radius, sigma or mask")
         extra = {"unit": options.unit, "map_scale": options.map_scale}
     elif issubclass(builder, (Cuhk, Dut)) and options.white is not None:
         extra = {"white": options.white}

@@ -92,6 +92,8 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC):
                 image, truth = self._read(pair)
             except (OSError, ValueError) as error:
                 problem = str(error).splitlines()[0]
+                if pair.photo is not None:  # whose folder says nothing to whoever reads the results
+                    problem = problem.replace(str(pair.photo), pair.photo.name)
                 image, truth = np.zeros((1, 1, 3), np.uint16), np.zeros((1, 1), np.float32)
             encoded = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
             yield index, {"name": pair.name, "image": io.BytesIO(encoded), "truth": truth, "problem": problem}
@@ -135,10 +137,9 @@ def open_pairs(
     found = builder_class.find_pairs(folder) if folder.is_dir() else {}
     pairs = found.get(split, [])
     if not any(pair.photo and pair.truth for pair in pairs):
-        raise MissingDataset(
-            f"{name}: no {split} pairs in {folder}; get it from {builder_class.SOURCE} and lay it out as "
-            f"{builder_class.LAYOUT}"
-        )
+        source = builder_class.SOURCE
+        advice = f"get it from {source} and lay it out" if "://" in source else f"lay {source} out"
+        raise MissingDataset(f"{name}: no {split} pairs in {folder}; {advice} as {builder_class.LAYOUT}")
     fingerprint = _fingerprint(found, repr(sorted(options.items())))
     construct: Any = builder_class  # TFDS wraps constructors in ways that hide their arguments
     builder = construct(

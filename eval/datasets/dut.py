@@ -12,7 +12,7 @@ class Dut(base.PairBuilder):
     """1100 photos with a hand-drawn focus mask, 600 for training and 500 for the test; white is in focus."""
 
     UNIT = "mask"
-    SOURCE = "http://ice.dlut.edu.cn/ZhaoWenda/DBD.html"
+    SOURCE = "http://ice.dlut.edu.cn/ZhaoWenda/BTBCRLNet.html"
     CITATION = (
         "W. Zhao, F. Zhao, D. Wang, H. Lu, Defocus Blur Detection via Multi-Stream Bottom-Top-Bottom Fully "
         "Convolutional Network, CVPR 2018"

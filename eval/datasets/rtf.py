@@ -15,10 +15,10 @@ class Rtf(base.PairBuilder):
     """
 
     UNIT = "radius"
-    SOURCE = "https://doi.org/10.1109/TIP.2016.2526907 (the authors' data)"
+    SOURCE = "https://github.com/codeslake/DMENet (in its data sets), or from the authors"
     CITATION = (
         "L. D'Andres, J. Salvador, A. Kochale, S. Susstrunk, Non-Parametric Blur Map Regression for Depth of "
-        "Field Extension, IEEE TIP 2016"
+        "Field Extension, IEEE TIP 25(4), 2016, doi 10.1109/TIP.2016.2526907"
     )
     LICENCE = "No licence is stated; its authors offer it for research."
     LAYOUT = "image_01.png ... image_22.png and map_01.mat ... map_22.mat (array blurMap) in one folder"

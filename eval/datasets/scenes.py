@@ -18,7 +18,7 @@ class Scenes(base.PairBuilder):
     """
 
     UNIT = "sigma"
-    SOURCE = "https://imaging.cs.cmu.edu/dual_pixels/"
+    SOURCE = "http://imaging.cs.cmu.edu/dual_pixel/"
     CITATION = (
         "S. Xin, N. Wadhwa, T. Xue, J. T. Barron, P. P. Srinivasan, J. Chen, I. Gkioulekas, R. Garg, Defocus "
         "Map Estimation and Deblurring from a Single Dual-Pixel Image, ICCV 2021"

@@ -6,8 +6,8 @@ from eval.datasets import folder
 class Syndof(folder.Folder):
     """Photos with defocus rendered from depth, and the blur map as an image; state its unit.
 
-    Releases of the set differ in what a stored value means: `--unit sigma --map-scale S` for S px per stored
-    value.
+    Its authors' generator stores ten times the sigma in px (their README): `--unit sigma --map-scale 0.1`.
+    Other releases differ: `--map-scale S` for S px per stored value.
     """
 
     SOURCE = "https://github.com/codeslake/SYNDOF"

@@ -21,6 +21,8 @@ tfds.disable_progress_bar()
 
 
 def _open(name, folder, tmp_path, **options):
+    if name in ("folder", "syndof"):
+        options.setdefault("unit", "radius")
     return load_dataset(name, folder, DatasetOptions(**options), prepared=tmp_path / "prepared")
 
 
@@ -102,6 +104,8 @@ def test_broken_pairs_are_told_not_lost(tmp_path, rng):
     for stem in "cdef":
         cv2.imwrite(str(folder / "image" / f"{stem}.png"), np.zeros((8, 8, 3), np.uint8))
     np.save(folder / "map" / "c.npy", np.ones((8, 9), np.float32))
+    (folder / "image" / "g.png").write_text("nonsense")
+    np.save(folder / "map" / "g.npy", np.ones((8, 8), np.float32))
     (folder / "map" / "d.npy").write_bytes(b"nonsense")
     np.save(folder / "map" / "e.npy", np.full((8, 8), np.nan, np.float32))
     np.save(folder / "map" / "z.npy", np.ones((8, 8), np.float32))
@@ -113,6 +117,7 @@ def test_broken_pairs_are_told_not_lost(tmp_path, rng):
     assert problems["e"] == "e.npy: knows the truth of no pixel"
     assert problems["f"] == "f.png: has no ground truth of the same name"
     assert problems["z"] == "z.npy: has no photo of the same name"
+    assert problems["g"].startswith("g.png: not an image")  # without its folder
 
 
 def test_the_version_follows_the_files(tmp_path, rng):
@@ -147,7 +152,7 @@ def test_reading_a_set_never_imports_tensorflow(tmp_path, rng):
     folder = dummies.folder(tmp_path / "data", rng)
     code = (
         "import sys; from pathlib import Path; from eval.datasets import *; "
-        f"d = load_dataset('folder', Path({str(folder)!r}), DatasetOptions(), "
+        f"d = load_dataset('folder', Path({str(folder)!r}), DatasetOptions(unit='radius'), "
         f"prepared=Path({str(tmp_path)!r})); "
         "assert d.read(0).problem == '', d.read(0).problem; assert 'tensorflow' not in sys.modules"
     )
@@ -162,3 +167,8 @@ def test_bad_options_are_refused():
         DatasetOptions(map_scale=0)
     with pytest.raises(ValueError, match="data set must be one of rtf, .*, got 'nyu'"):
         load_dataset("nyu", Path("."), DatasetOptions())
+    with pytest.raises(ValueError, match="folder: state what its maps hold, with --unit"):
+        load_dataset("folder", Path("."), DatasetOptions())
+    for options in ({"reduce": 2}, {"split": "train"}):
+        with pytest.raises(ValueError, match="photos: scenes are composed at one size"):
+            load_dataset("photos", Path("."), DatasetOptions(**options))

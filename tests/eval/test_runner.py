@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from eval import __main__, report, runner, schema, summary
+from eval import __main__, figures, report, runner, schema, summary
 from eval.datasets import Dataset, DatasetOptions, Sample, load_dataset
 from eval.methods import Method, Prediction, parse_method
 
@@ -113,7 +113,9 @@ def test_broken_pairs_and_failing_predictions_are_listed_not_averaged(tmp_path):
         "4: poor gave a map of the wrong size, or with NaN",
     ]
     written = report.write_report(tmp_path)
-    assert "poor on made: broken" in written.failures and "| 1 (4 failed) |" in written.table
+    assert "poor on made: broken" in written.failures and "| 1 (4 failed) |" in eval_dummies.squeezed(
+        written.table
+    )
 
 
 def test_several_methods_and_sets_in_one_table(tmp_path):
@@ -123,7 +125,7 @@ def test_several_methods_and_sets_in_one_table(tmp_path):
     assert [(s.run.dataset, s.run.method) for s in results] == [
         (d.name, m.name) for d in sets for m in methods
     ]
-    table = report.write_report(tmp_path).table.splitlines()
+    table = eval_dummies.squeezed(report.write_report(tmp_path).table).splitlines()
     assert len(table) == 2 + 6 and table[0].startswith("| Data set | Method | Images | MAE |")
     assert {"table.md", "summary.csv", "report.html"} <= {p.name for p in tmp_path.iterdir()}
     page = (tmp_path / "report.html").read_text()
@@ -148,56 +150,79 @@ def test_the_best_threshold_is_that_of_the_mean_curves(tmp_path):
     assert result.means["f_max"] == pytest.approx(f.max(), abs=1e-4)
 
 
+def test_times_are_those_of_the_method_and_say_if_they_include_compilation(tmp_path):
+    saved, compiled, plain = (
+        dataclasses.replace(_constant(), name=name, **flags)
+        for name, flags in (("saved", {"timed": False}), ("compiled", {"compiles": True}), ("plain", {}))
+    )
+    results = _run(tmp_path, methods=[saved, compiled, plain], batch=5)
+    assert "seconds" not in results[0].means and results[1].cold and not results[2].cold
+    table = eval_dummies.squeezed(report.write_report(tmp_path).table).splitlines()
+    assert table[2].endswith("| |") and table[3].endswith(") |") and not table[4].endswith(") |")
+    warmed = _run(tmp_path / "warm", methods=[compiled], batch=5, warm_up=True)
+    assert not warmed[0].cold
+
+
+def test_precision_is_never_drawn_above_what_a_threshold_reaches(tmp_path):
+    (result,) = _run(tmp_path, datasets=[_dataset(3, unit="mask")], methods=[_constant(1)])
+    (chart,) = figures.charts([result])
+    share = np.mean([r.curves["precision"][0] for r in result.images])  # a constant detects all or nothing
+    np.testing.assert_allclose(chart.curves["constant 1 px"], share, rtol=1e-4)
+
+
 def test_shares_of_hosts_add_up_to_the_whole(tmp_path):
     (whole,) = _run(tmp_path / "one")
     for index in (1, 0):
         (shared,) = _run(tmp_path / "two", process_index=index, process_count=2)
     assert [r.metrics for r in shared.images] == [r.metrics for r in whole.images]
     assert shared.means["radius_mae"] == whole.means["radius_mae"]
-    assert sorted(p.name for p in (tmp_path / "two").glob("*.jsonl")) == [
-        "results-0-of-2.jsonl",
-        "results-1-of-2.jsonl",
-    ]
+    lines = {p.name: p.read_text().count('"kind": "image"') for p in (tmp_path / "two").glob("*.jsonl")}
+    assert lines == {"results-0-of-2.jsonl": 3, "results-1-of-2.jsonl": 2}  # nothing is done twice
 
 
 def test_one_or_eight_devices_and_two_processes_give_the_same_averages(tmp_path, rng):
     folder = eval_dummies.folder(tmp_path / "data", rng)
     assert jax.local_device_count() == 8  # of this process
 
-    def arguments(name):
+    def arguments(name, *methods):
         output = tmp_path / name
-        words = ["folder", "--data", folder, "--methods", "constant=2", "laplacian", "--batch", "1"]
+        words = [
+            "folder",
+            "--data",
+            folder,
+            "--unit",
+            "radius",
+            "--methods",
+            *methods,
+            "zhuo-sim",
+            "constant=2",
+        ]
         return [str(word) for word in (*words, "--output", output, "--prepared", output / "prepared")]
 
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
     together = ["--distributed", "--coordinator", address, "--num-processes", "2", "--process-id"]
-    commands = [arguments("one"), *([*arguments("two"), *together, str(i)] for i in range(2))]
+    commands = [arguments("one", "jaxblur"), *([*arguments("two"), *together, str(i)] for i in range(2))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
     running = [
         subprocess.Popen([sys.executable, "-m", "eval", *command], env=environment, stdout=subprocess.PIPE)
         for command in commands
     ]
-    assert __main__.main(arguments("eight")) == 0
+    assert __main__.main(arguments("eight", "jaxblur")) == 0
     printed = [process.communicate(timeout=300)[0].decode() for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
-    assert "| folder (radius) | constant 2 px | 2 |" in printed[1] and printed[2] == ""
-    averages, devices = {}, {}
-    for name in ("one", "eight", "two"):
-        summaries = summary.summarise(schema.read(tmp_path / name))
-        devices[name] = {r.device for s in summaries for r in s.images}
-        averages[name] = [
-            {k: v for k, v in s.means.items() if k not in ("seconds", "megapixels_per_second")}
-            for s in summaries
-        ]
-        assert [s.counts for s in summaries] == [
-            s.counts for s in summary.summarise(schema.read(tmp_path / "one"))
-        ]
+    assert "| folder (radius) | constant 2 px | 2 |" in eval_dummies.squeezed(printed[1]) and printed[2] == ""
+    results = {name: summary.summarise(schema.read(tmp_path / name)) for name in ("one", "eight", "two")}
+    devices = {name: {r.device for s in found for r in s.images} for name, found in results.items()}
     assert devices == {"one": {"cpu x 1"}, "eight": {"cpu x 8"}, "two": {"cpu x 1"}}
-    for name in ("eight", "two"):
-        for other, one in zip(averages[name], averages["one"], strict=True):
-            assert other == pytest.approx(one, rel=1e-6)
+    assert [len(results[name]) for name in ("one", "eight", "two")] == [3, 3, 2]
+    expected = {s.run.method: s for s in results["one"]}
+    for found in (*results["eight"], *results["two"]):
+        one = expected[found.run.method]
+        assert found.counts == one.counts and len(found.images) == 2
+        for name in found.means.keys() - {"seconds", "megapixels_per_second"}:
+            assert found.means[name] == pytest.approx(one.means[name], rel=1e-5)
 
 
 def test_command_line_says_what_is_missing_and_exits_with_2(tmp_path, capsys):
@@ -213,14 +238,14 @@ def test_command_line_lists_failures_and_exits_with_1(tmp_path, rng, capsys):
     folder = eval_dummies.folder(tmp_path / "data", rng)
     np.save(folder / "map" / "a.npy", np.ones((3, 3), np.float32))
     out = tmp_path / "out"
-    args = ["--methods", "constant", "--output", str(out)]
+    args = ["--unit", "radius", "--methods", "constant", "--output", str(out)]
     status = __main__.main([f"folder={folder}", *args, "--prepared", str(tmp_path / "prepared")])
     captured = capsys.readouterr()
     assert (
         status == 1
         and "not scored: constant 1 px on folder: a.npy: is 3x3 px, but its photo is 24x20 px" in captured.err
     )
-    assert "| folder (radius) | constant 1 px | 1 (1 failed) |" in captured.out
+    assert "| folder (radius) | constant 1 px | 1 (1 failed) |" in eval_dummies.squeezed(captured.out)
     (out / "report.html").unlink()
     assert __main__.main(["--output", str(out)]) == 1  # only the report, from the results
     assert (out / "report.html").exists()
