@@ -3,13 +3,11 @@
 JAX is imported only once there is a photo to work on, so that help and mistyped commands answer at once.
 """
 
-import csv
 import dataclasses
-import io
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,12 +17,9 @@ import rich.progress
 import tyro
 
 import jaxblur
-from jaxblur import config, files, preview
+from jaxblur import cache, config, files, memory, preview
+from jaxblur.summary import IN_FOCUS_RADIUS, Row, write_summary
 
-IN_FOCUS_RADIUS = 1.0
-"""A pixel counts as in focus up to this blur radius, in px."""
-
-_PERCENTILES = (5, 25, 50, 75, 95)
 _ARRAYS = ("radius", "confidence", "edges", "depth_edges", "sparse_radius")
 
 _PHOTO_ERRORS = (OSError, ValueError, TypeError, MemoryError, RuntimeError)  # the last: JAX is out of memory
@@ -36,6 +31,7 @@ Examples:
   jaxblur estimate holiday/ cat.png --output results --overlay
   jaxblur estimate photo.jpg --output results --weights my_weights.safetensors
   jaxblur import-weights published_model/ published.safetensors
+  jaxblur export estimator.stablehlo --size 1024 768
   jaxblur estimate --help
   jaxblur --version"""
 
@@ -87,6 +83,10 @@ class Estimate:
     """Your own edge map, for one photo of the same size: 0 off edges, one other value on them."""
     preset: Literal["default", "published"] = "default"
     """Settings: this project's own, or exactly those of the published system."""
+    max_memory: Annotated[
+        str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="(default: half of the machine's)")
+    ] = None
+    """Memory the program may take, such as 4GB or 800MB; larger photos are done in parts, with the same result."""
     overlay: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
     """Also write NAME_overlay.png: the edges on the photo, coloured by blur; depth edges in red."""
 
@@ -101,25 +101,26 @@ class ImportWeights:
     """The .safetensors file to write."""
 
 
-@dataclasses.dataclass(kw_only=True)
-class Row:
-    """One line of summary.csv: radii in px, over pixels with any confidence; empty where nothing is known."""
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write the estimator, or the networks, as a program that runs without jaxblur.
 
-    photo: str
-    name: str = ""
-    width: int | None = None
-    height: int | None = None
-    radius_p05: float | None = None
-    radius_p25: float | None = None
-    radius_p50: float | None = None
-    radius_p75: float | None = None
-    radius_p95: float | None = None
-    share_in_focus: float | None = None
-    edge_count: int | None = None
-    depth_edge_count: int | None = None
-    mean_confidence: float | None = None
-    seconds: float | None = None
-    error: str = ""
+    NAME.stablehlo: the whole estimate for photos of a size, for jax.export. NAME.onnx: both networks, on patches
+    around edge points (needs the extra onnx).
+    """
+
+    target: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DST")]
+    """The .stablehlo or .onnx file to write."""
+    size: Annotated[
+        tuple[int, int] | None, tyro.conf.arg(metavar="WIDTH HEIGHT", help_behavior_hint="(for .stablehlo)")
+    ] = None
+    """Size of the photos, px; the program takes all photos of the same size bucket."""
+    weights: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: those shipped)")
+    ] = None
+    """Network weights, as for estimate."""
+    preset: Literal["default", "published"] = "default"
+    """Settings, as for estimate."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -142,17 +143,24 @@ def main(args: Sequence[str] | None = None) -> int:
     commands = (
         Annotated[Estimate, tyro.conf.subcommand("estimate", description=_LONG if long else _SHORT)]
         | Annotated[ImportWeights, tyro.conf.subcommand("import-weights")]
+        | Annotated[Export, tyro.conf.subcommand("export")]
     )
     command = tyro.cli(
         commands, args=args, prog="jaxblur", description=_DESCRIPTION, config=(tyro.conf.FlagCreatePairsOff,)
     )
     console = rich.console.Console(stderr=True, highlight=False, markup=False)
     try:
-        return _estimate(command, console) if isinstance(command, Estimate) else _import_weights(command)
+        match command:
+            case Estimate():
+                return _estimate(command, console)
+            case ImportWeights():
+                return _import_weights(command)
+            case Export():
+                return _export(command)
     except KeyboardInterrupt:
         _complain(console, "interrupted")
         return 130
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, ModuleNotFoundError) as error:
         _complain(console, _reason(error))
         return 2
 
@@ -165,6 +173,28 @@ def _import_weights(command: ImportWeights) -> int:
     return 0
 
 
+def _export(command: Export) -> int:
+    if command.target.suffix not in (".stablehlo", ".onnx"):
+        raise ValueError(f"{command.target}: the file to write must end in .stablehlo or .onnx")
+    if (command.target.suffix == ".stablehlo") != (command.size is not None):
+        raise ValueError(
+            "--size WIDTH HEIGHT belongs to .stablehlo, a program for one size of photos, and to it only"
+        )
+    from jaxblur import export
+
+    weights = jaxblur.load_weights(command.weights)
+    if command.size is None:
+        data = export.export_networks(weights)
+    else:
+        width, height = command.size
+        settings = config.PRESETS[command.preset]
+        data = export.export_estimator(weights, height=height, width=width, config=settings)
+    with files.atomic_file(command.target) as file:
+        file.write(data)
+    print(f"wrote {command.target}")
+    return 0
+
+
 def _estimate(command: Estimate, console: rich.console.Console) -> int:
     """Process all photos; raise what is wrong with the whole run, report what is wrong with one photo."""
     photos, rows = _list_photos(command.photos)
@@ -173,23 +203,24 @@ def _estimate(command: Estimate, console: rich.console.Console) -> int:
     if rows and not photos:
         return 2
     _check_command(command, photos)
+    cache.keep_programs()
     weights = jaxblur.load_weights(command.weights)
     names = files.unique_names(photos)
-    progress = rich.progress.track(
-        zip(photos, names, strict=True),
-        description="photos",
-        total=len(photos),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    bar = rich.progress.Progress(console=console, transient=True, disable=not console.is_terminal)
+    task, missing = bar.add_task("photos", total=len(photos)), len(rows)
+
+    def show(share: float) -> None:  # a large photo moves the bar, and its time estimate, bit by bit
+        bar.update(task, completed=len(rows) - missing + share)
+
     try:
-        for photo, name in progress:
-            rows.append(_process(photo, name, weights, command))
-            if rows[-1].error:
-                _complain(console, rows[-1].error)
+        with bar:
+            for photo, name in zip(photos, names, strict=True):
+                rows.append(_process(photo, name, weights, command, show))
+                show(0.0)
+                if rows[-1].error:
+                    _complain(console, rows[-1].error)
     finally:  # an interrupt keeps what is done
-        _write_summary(command.output / "summary.csv", rows)
+        write_summary(command.output / "summary.csv", rows)
     done = sum(not row.error for row in rows)
     print(f"{done} of {len(rows)} done, results in {command.output}")
     return 0 if done == len(rows) else 2
@@ -217,6 +248,8 @@ def _check_command(command: Estimate, photos: Sequence[Path]) -> None:
         raise ValueError(
             f"--edges {command.edges}: an edge map belongs to one photo, but {len(photos)} were given"
         )
+    if command.max_memory is not None:
+        memory.parse_size(command.max_memory)
     if command.output.resolve() in [path.resolve() for path in command.photos]:
         raise ValueError(
             f"--output {command.output}: is also an input; results there would be read as photos next time"
@@ -230,7 +263,9 @@ def _check_command(command: Estimate, photos: Sequence[Path]) -> None:
         ) from error
 
 
-def _process(photo: Path, name: str, weights: Any, command: Estimate) -> Row:
+def _process(
+    photo: Path, name: str, weights: Any, command: Estimate, progress: Callable[[float], None]
+) -> Row:
     """Estimate one photo and write its results; the row says how it went."""
     start = time.perf_counter()
     row = Row(photo=str(photo), name=name)
@@ -238,10 +273,17 @@ def _process(photo: Path, name: str, weights: Any, command: Estimate) -> Row:
         image = files.read_image(photo)
         row.height, row.width = image.shape[:2]
         edges = None if command.edges is None else files.read_edges(command.edges, image.shape[:2])
-        estimate = jaxblur.estimate(image, weights, edges=edges, config=config.PRESETS[command.preset])
+        estimate = jaxblur.estimate(
+            image,
+            weights,
+            edges=edges,
+            config=config.PRESETS[command.preset],
+            max_memory=None if command.max_memory is None else memory.parse_size(command.max_memory),
+            progress=progress,
+        )
         arrays = {field: np.asarray(getattr(estimate, field)) for field in _ARRAYS}
         _write_results(command.output / name, image, arrays, overlay=command.overlay, title=photo.name)
-        _summarise(row, arrays)
+        row.describe(arrays)
         row.seconds = round(time.perf_counter() - start, 2)
     except _PHOTO_ERRORS as error:
         reason = _reason(error)
@@ -264,27 +306,6 @@ def _write_results(
     if overlay:
         drawn = (arrays["edges"], arrays["depth_edges"], arrays["sparse_radius"])
         files.write_image(beside("_overlay.png"), preview.draw_overlay(image, *drawn, title=title))
-
-
-def _summarise(row: Row, arrays: dict[str, np.ndarray]) -> None:
-    """Fill in the figures of a photo that went well."""
-    supported = arrays["radius"][arrays["confidence"] > 0]
-    if supported.size:
-        for percent, value in zip(_PERCENTILES, np.percentile(supported, _PERCENTILES), strict=True):
-            setattr(row, f"radius_p{percent:02d}", round(float(value), 4))
-        row.share_in_focus = round(float((supported <= IN_FOCUS_RADIUS).mean()), 4)
-    row.edge_count = int(arrays["edges"].sum())
-    row.depth_edge_count = int(arrays["depth_edges"].sum())
-    row.mean_confidence = round(float(arrays["confidence"].mean(dtype=np.float64)), 4)
-
-
-def _write_summary(path: Path, rows: Sequence[Row]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(dataclasses.asdict(row) for row in rows)
-    with files.atomic_file(path) as file:
-        file.write(text.getvalue().encode(errors="surrogateescape"))  # file names need not be UTF-8
 
 
 def _reason(error: BaseException) -> str:

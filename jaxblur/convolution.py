@@ -5,7 +5,10 @@ over its im2col columns, which stay in cache: forward and weight gradient then r
 product, about twice as fast as XLA's CPU convolution (`benchmarks/bench_networks.py`).
 """
 
+import contextlib
+import contextvars
 import functools
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +18,18 @@ from jaxtyping import Array, Float
 _PIXELS_PER_BLOCK = (
     160  # output pixels per matrix product: columns of 3x3x64 floats then fit the second-level cache
 )
+
+_plain = contextvars.ContextVar("_plain", default=False)
+
+
+@contextlib.contextmanager
+def plain_convolutions() -> Iterator[None]:
+    """What is traced inside uses XLA's own convolution on every backend, as converters to other formats expect."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
 
 
 def convolve(
@@ -41,7 +56,7 @@ def convolve(
     if kernel.shape[0] == 1:
         return jnp.einsum("bhwc,cd->bhwd", x, kernel[0, 0])
     # Filters over 3 channels make columns too thin for a matrix product to pay.
-    if jax.default_backend() == "cpu" and x.shape[-1] >= 16:
+    if jax.default_backend() == "cpu" and x.shape[-1] >= 16 and not _plain.get():
         return _blocked(x, kernel, dilation)
     return lax.conv_general_dilated(
         x,

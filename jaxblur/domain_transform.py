@@ -9,7 +9,6 @@ without a barrier.
 import functools
 import math
 import operator
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,12 +23,11 @@ from jaxblur._checks import (
     check_same_size,
     is_concrete,
 )
+from jaxblur.recursion import METHODS, Method, recurse
 
-Method = Literal["auto", "scan", "associative"]
 Scalar = float | Float[Array, ""]
 Size = tuple[int | Int[Array, ""], int | Int[Array, ""]]
 
-METHODS = ("auto", "scan", "associative")
 _LARGE = 1 << 22  # pixels from which on channels are filtered one after another, for the sake of memory
 
 
@@ -77,17 +75,32 @@ def domain_distances(
     Returns:
       Horizontal and vertical distances, both (H, W), in px.
     """
-    ratio = jnp.asarray(sigma_s, guide.dtype) / jnp.asarray(sigma_r, guide.dtype)
+    # Channel by channel: a sum over the last axis would hold all differences at once.
+    steps = [channel_steps(guide[..., c]) for c in range(guide.shape[-1])]
+    horizontal, vertical = (functools.reduce(operator.add, channels) for channels in zip(*steps, strict=True))
+    return distances_from_steps((horizontal, vertical), sigma_s=sigma_s, sigma_r=sigma_r, barrier=barrier)
 
-    def distances(axis: int) -> Array:
-        # Channel by channel: a sum over the last axis would hold all differences at once.
-        steps = [jnp.abs(jnp.diff(guide[..., c], axis=axis)) for c in range(guide.shape[-1])]
-        step = functools.reduce(operator.add, steps)
-        start = ((1, 0), (0, 0)) if axis == 0 else ((0, 0), (1, 0))
-        distance = 1 + ratio * jnp.pad(step, start)
-        return distance if barrier is None else distance + barrier
 
-    return distances(1), distances(0)
+def distances_from_steps(
+    steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    *,
+    sigma_s: Scalar,
+    sigma_r: Scalar,
+    barrier: Float[Array, "h w"] | None = None,
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """`domain_distances` from the sums over channels of `channel_steps`."""
+    dtype = steps[0].dtype
+    ratio = jnp.asarray(sigma_s, dtype) / jnp.asarray(sigma_r, dtype)
+    distances = 1 + ratio * steps[0], 1 + ratio * steps[1]
+    return distances if barrier is None else (distances[0] + barrier, distances[1] + barrier)
+
+
+def channel_steps(channel: Float[Array, "h w"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """Absolute difference of every pixel to its left and to its upper neighbour, 0 in the first column or row."""
+    return (
+        jnp.pad(jnp.abs(jnp.diff(channel, axis=1)), ((0, 0), (1, 0))),
+        jnp.pad(jnp.abs(jnp.diff(channel, axis=0)), ((1, 0), (0, 0))),
+    )
 
 
 def filter_by_distances(
@@ -101,26 +114,18 @@ def filter_by_distances(
 ) -> Float[Array, "h w c"]:
     """Smooth every channel of `signal` with given distances between neighbours, from `domain_distances`.
 
-    Forward then backward along rows, then along columns, `num_iterations` times with halving extents
-    sigma_k = sigma_s sqrt(3) 2^(N-k) / sqrt(4^N - 1) (Gastal and Oliveira). Arguments as in
-    `recursive_filter`; `signal` and `distances` share one dtype.
+    Forward then backward along rows, then along columns, `num_iterations` times with halving extents.
+    Arguments as in `recursive_filter`; `signal` and `distances` share one dtype.
     """
-    # sigma_k halves from one iteration to the next, so every weight is the square of the one before.
-    sigma_first = jnp.asarray(sigma_s, signal.dtype) * (
-        math.sqrt(3 / (4**num_iterations - 1)) * 2 ** (num_iterations - 1)
-    )
-    log_feedback = -math.sqrt(2) / sigma_first
     inside = inside_mask(signal.shape[:2], size)
-    # Weight 0 at and beyond the border of the true photo: what is padded neither gives nor takes.
-    horizontal, vertical = (jnp.where(inside, jnp.exp(log_feedback * d), 0) for d in distances)
-    if method == "auto":
-        method = "scan" if jax.default_backend() == "cpu" else "associative"
-    recurse = _recurse_scan if method == "scan" else _recurse_associative
+    horizontal, vertical = domain_weights(
+        distances, coupled_pixels(inside), sigma_s=sigma_s, num_iterations=num_iterations
+    )
 
     def iteration(_, state):
         signal, horizontal, vertical = state
-        signal = recurse(signal, horizontal).transpose(2, 1, 0)
-        signal = recurse(signal, vertical).transpose(2, 1, 0)
+        signal = recurse(signal, horizontal, method=method).transpose(2, 1, 0)
+        signal = recurse(signal, vertical, method=method).transpose(2, 1, 0)
         return signal, horizontal**2, vertical**2
 
     # The running axis leads, the other is contiguous; the channels between them share the weights.
@@ -139,38 +144,40 @@ def filter_by_distances(
     return jnp.concatenate(planes, axis=-1)
 
 
-def _recurse_scan(signal: Float[Array, "n c m"], weight: Float[Array, "n m"]) -> Float[Array, "n c m"]:
-    """Forward then backward recursion along the leading axis; `weight[i]` couples i with i - 1."""
-
-    def forward(last, item):
-        value, weight = item
-        result = value + weight[None] * (last - value)
-        return result, result
-
-    def backward(state, item):
-        last, weight_to_last = state
-        value, weight = item
-        result = value + weight_to_last[None] * (last - value)
-        return (result, weight), result
-
-    _, signal = lax.scan(forward, signal[0], (signal, weight))
-    start = (jnp.zeros_like(signal[0]), jnp.zeros_like(weight[0]))
-    return lax.scan(backward, start, (signal, weight), reverse=True)[1]
+def coupled_pixels(inside: Bool[Array, "h w"]) -> tuple[Bool[Array, "h w"], Bool[Array, "h w"]]:
+    """Pixels of the photo whose left, and whose upper, neighbour is in the photo too."""
+    return (
+        inside & jnp.pad(inside[:, :-1], ((0, 0), (1, 0))),
+        inside & jnp.pad(inside[:-1], ((1, 0), (0, 0))),
+    )
 
 
-def _recurse_associative(signal: Float[Array, "n c m"], weight: Float[Array, "n m"]) -> Float[Array, "n c m"]:
-    """The same recursion in parallel: each step is the affine map y -> w y + (1 - w) x, and these compose."""
+def domain_weights(
+    distances: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    coupled: tuple[Bool[Array, "h w"], Bool[Array, "h w"]],
+    *,
+    sigma_s: Scalar,
+    num_iterations: int,
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """How much every pixel takes from its left and from its upper neighbour in the first of the iterations.
 
-    def compose(first, second):
-        return first[0] * second[0], second[0] * first[1] + second[1]
+    a^d with extents sigma_k = sigma_s sqrt(3) 2^(N-k) / sqrt(4^N - 1) (Gastal and Oliveira): sigma_k halves
+    from one iteration to the next, so every weight is the square of the one before.
 
-    def recurse(weight, signal, reverse):
-        return lax.associative_scan(compose, (weight, (1 - weight) * signal), reverse=reverse)[1]
-
-    weight = weight[:, None]
-    none = jnp.zeros_like(weight[:1])
-    signal = recurse(jnp.concatenate([none, weight[1:]]), signal, False)
-    return recurse(jnp.concatenate([weight[1:], none]), signal, True)
+    Args:
+      distances: horizontal and vertical ones, from `domain_distances`.
+      coupled: where there is such a neighbour at all, from `coupled_pixels`; elsewhere the weight is 0.
+      sigma_s: spatial extent, px.
+      num_iterations: N.
+    """
+    sigma_first = jnp.asarray(sigma_s, distances[0].dtype) * (
+        math.sqrt(3 / (4**num_iterations - 1)) * 2 ** (num_iterations - 1)
+    )
+    log_feedback = -math.sqrt(2) / sigma_first
+    horizontal, vertical = (
+        jnp.where(mask, jnp.exp(log_feedback * d), 0) for mask, d in zip(coupled, distances, strict=True)
+    )
+    return horizontal, vertical
 
 
 @jax.jit(static_argnames=("num_iterations", "method"))

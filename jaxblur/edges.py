@@ -2,22 +2,21 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxblur._checks import is_concrete
 from jaxblur.config import DEFAULT, EdgeConfig
+from jaxblur.hysteresis import hysteresis
 from jaxblur.image import to_float
 
-_BINS = 64
-_DILATIONS = 512  # rounds of growth before labels take over; photos of under a megapixel need a few dozen
-_WORD = 32  # pixels per packed word
-_BITS = np.arange(_WORD, dtype=np.uint32)[None, None, :]
+BINS = 64  # of the histogram of magnitudes
 
 
 def detect_edges(
@@ -62,17 +61,80 @@ def _canny(value: Float[Array, "h w"], size: Any, config: EdgeConfig) -> Bool[Ar
     photo = (row < height) & (column < width)
     interior = (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)
 
-    by_row, by_column = gradient(value, sigma=config.sigma)
-    magnitude = jnp.where(photo, jnp.sqrt(by_row**2 + by_column**2), 0)
+    slopes = gradient(value, sigma=config.sigma)
+    magnitude = steepness(slopes, photo)
     greatest = jnp.max(magnitude)
-    greatest = jnp.where(greatest > 0, greatest, 1)
-    magnitude = magnitude / greatest
+    bins = magnitude_bins(magnitude, greatest, photo)
 
-    high = _quantile_threshold(magnitude, photo, height * width, config.high_quantile)
-    low = jnp.maximum(config.low_ratio * high, config.low_floor / greatest)
-    high = jnp.maximum(high, config.high_floor / greatest)
-    weak = interior & _is_ridge(magnitude, by_row, by_column) & (magnitude > low)
-    return hysteresis(weak, weak & (magnitude > high))
+    def count_below(index: Array) -> Array:
+        return jnp.sum(bins < index.astype(bins.dtype), dtype=jnp.int32)
+
+    low, high = thresholds(count_below, height * width, greatest, config)
+    weak, strong = edge_candidates(slopes, magnitude, greatest, low, high)
+    return hysteresis(weak & interior, strong & interior)
+
+
+def steepness(
+    slopes: tuple[Float[Array, "h w"], Float[Array, "h w"]], photo: Bool[Array, "h w"]
+) -> Float[Array, "h w"]:
+    """Magnitude of the gradient inside the photo, 0 outside."""
+    return jnp.where(photo, jnp.sqrt(slopes[0] ** 2 + slopes[1] ** 2), 0)
+
+
+def _normalised(magnitude: Float[Array, "h w"], greatest: Float[Array, ""]) -> Float[Array, "h w"]:
+    return magnitude / jnp.where(greatest > 0, greatest, 1)
+
+
+def magnitude_bins(
+    magnitude: Float[Array, "h w"], greatest: Float[Array, ""], photo: Bool[Array, "h w"]
+) -> Float[Array, "h w"]:
+    """Bin, 0 to 63, of every pixel's magnitude relative to the greatest; 64 outside the photo."""
+    relative = _normalised(magnitude, greatest)
+    return jnp.where(photo, jnp.floor((BINS - 1) * relative + 0.5), BINS)  # centres at 0, 1/63, ... 1
+
+
+def thresholds(
+    count_below: Callable[[Int[Array, ""]], Int[Array, ""]],
+    count: Any,
+    greatest: Float[Array, ""],
+    config: EdgeConfig,
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Lower and upper threshold, relative to the greatest magnitude.
+
+    The upper one is the position, from 1, of the first bin whose cumulative count exceeds the share, / 64. The
+    share of all pixels is counted in whole numbers, with the quantile to four decimals, so that no rounding
+    error moves the threshold.
+
+    Args:
+      count_below: number of pixels in the bins before that of the given index.
+      count: pixels of the photo.
+      greatest: of all magnitudes.
+      config: quantile, ratio and floors.
+    """
+    share = round(config.high_quantile * 10_000)
+    allowed = (
+        share * (count // 10_000) + share * (count % 10_000) // 10_000
+    )  # floor(quantile * count) within int32
+    index = jnp.int32(0)  # of the last bin with at most `allowed` pixels before it, found bit by bit
+    for step in (32, 16, 8, 4, 2, 1):
+        index = jnp.where(count_below(index + step) <= allowed, index + step, index)
+    high = (index + 1).astype(greatest.dtype) / BINS
+    scale = jnp.where(greatest > 0, greatest, 1)
+    low = jnp.maximum(config.low_ratio * high, config.low_floor / scale)
+    return low, jnp.maximum(high, config.high_floor / scale)
+
+
+def edge_candidates(
+    slopes: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    magnitude: Float[Array, "h w"],
+    greatest: Float[Array, ""],
+    low: Float[Array, ""],
+    high: Float[Array, ""],
+) -> tuple[Bool[Array, "h w"], Bool[Array, "h w"]]:
+    """Ridges of the magnitude above the lower, and those above the upper threshold."""
+    relative = _normalised(magnitude, greatest)
+    weak = _is_ridge(relative, *slopes) & (relative > low)
+    return weak, weak & (relative > high)
 
 
 def gradient(value: Float[Array, "h w"], *, sigma: float) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
@@ -92,9 +154,14 @@ def gradient(value: Float[Array, "h w"], *, sigma: float) -> tuple[Float[Array, 
     return _smoothed(down, smooth, axis=1), _smoothed(right, smooth, axis=0)
 
 
+def filter_radius(sigma: float) -> int:
+    """How far the filters of `gradient` reach, in px."""
+    return math.ceil(4 * sigma)
+
+
 def _kernels(sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Half of the Gaussian, from its centre, and half of its scaled odd derivative, from tap 1."""
-    radius = math.ceil(4 * sigma)
+    radius = filter_radius(sigma)
     gauss = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
     gauss /= gauss.sum()
     slope = -np.gradient(gauss)[radius + 1 :]
@@ -126,26 +193,6 @@ def _shifts(plane: Array, radius: int, axis: int) -> Any:
     return lambda k: lax.slice_in_dim(padded, radius + k, radius + k + length, axis=axis)
 
 
-def _quantile_threshold(
-    magnitude: Float[Array, "h w"], photo: Bool[Array, "h w"], count: Any, quantile: float
-) -> Float[Array, ""]:
-    """Upper threshold: position, from 1, of the first bin whose cumulative count exceeds the share, / 64.
-
-    The share of all pixels is counted in whole numbers, with the quantile to four decimals, so that no
-    rounding error moves the threshold.
-    """
-    share = round(quantile * 10_000)
-    allowed = (
-        share * (count // 10_000) + share * (count % 10_000) // 10_000
-    )  # floor(quantile * count) within int32
-    bins = jnp.where(photo, jnp.floor((_BINS - 1) * magnitude + 0.5), _BINS)  # bin centres at 0, 1/63, ... 1
-    index = jnp.int32(0)  # of the last bin with at most `allowed` pixels before it, found bit by bit
-    for step in (32, 16, 8, 4, 2, 1):
-        before = jnp.sum(bins < (index + step).astype(bins.dtype), dtype=jnp.int32)
-        index = jnp.where(before <= allowed, index + step, index)
-    return (index + 1).astype(magnitude.dtype) / _BINS
-
-
 def _is_ridge(
     magnitude: Float[Array, "h w"], by_row: Float[Array, "h w"], by_column: Float[Array, "h w"]
 ) -> Bool[Array, "h w"]:
@@ -169,85 +216,6 @@ def _is_ridge(
         return straight * (1 - slant) + diagonal * slant
 
     return (magnitude >= beyond(1)) & (magnitude >= beyond(-1))
-
-
-def hysteresis(weak: Bool[Array, "h w"], strong: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
-    """The 8-connected components of `weak` that hold a pixel of `strong`.
-
-    Strong pixels grow into weak ones, 32 pixels to a word, which ends soon on photos. Chains that are still
-    growing after 512 px are settled by component labels: few rounds, however long a chain winds, but costly.
-
-    Args:
-      weak: pixels that may be kept.
-      strong: pixels that are kept, with all they connect to; those outside `weak` are ignored.
-    """
-    mask = _pack(weak)
-
-    def grow(state: tuple) -> tuple:
-        grown, _, rounds = state
-        larger = _dilate(grown) & mask
-        return larger, jnp.any(larger != grown), rounds + 1
-
-    def growing(state: tuple) -> Array:
-        return state[1] & (state[2] < _DILATIONS)
-
-    start = (_pack(weak & strong), jnp.bool_(True), jnp.int32(0))
-    grown, unsettled, _ = lax.while_loop(growing, grow, start)
-
-    # A loop of at most one round: unlike `cond`, it skips the labels under vmap too if no image needs them.
-    def settle(state: tuple) -> tuple:
-        return _finished(weak, state[0]), jnp.bool_(False)
-
-    return lax.while_loop(lambda state: state[1], settle, (_unpack(grown, weak.shape[1]), unsettled))[0]
-
-
-def _pack(plane: Bool[Array, "h w"]) -> UInt32[Array, "h v"]:
-    plane = jnp.pad(plane, ((0, 0), (0, -plane.shape[1] % _WORD)))
-    bits = plane.reshape(plane.shape[0], -1, _WORD).astype(jnp.uint32) << _BITS
-    return jnp.sum(bits, axis=-1, dtype=jnp.uint32)
-
-
-def _unpack(words: UInt32[Array, "h v"], width: int) -> Bool[Array, "h w"]:
-    bits = (words[:, :, None] >> _BITS) & 1
-    return bits.reshape(words.shape[0], -1)[:, :width].astype(bool)
-
-
-def _dilate(words: UInt32[Array, "h v"]) -> UInt32[Array, "h v"]:
-    """Packed plane grown by one pixel in all eight directions."""
-    before = jnp.pad(words[:, :-1], ((0, 0), (1, 0)))
-    after = jnp.pad(words[:, 1:], ((0, 0), (0, 1)))
-    wide = words | (words << 1) | (words >> 1) | (before >> (_WORD - 1)) | (after << (_WORD - 1))
-    padded = jnp.pad(wide, ((1, 1), (0, 0)))
-    return padded[:-2] | wide | padded[2:]
-
-
-def _finished(weak: Bool[Array, "h w"], kept: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
-    """`kept`, part of `weak`, grown to whole components by labels that fall to the component's least.
-
-    Label 0 is that of kept pixels; any other pixel starts with its own index, from 1, so that a label names a
-    pixel of the same component. Each round hands the least label around a pixel to it and to the pixel its
-    label names, then follows labels twice.
-    """
-    none = weak.size + 1  # label of what is not weak
-    index = jnp.arange(1, none, dtype=jnp.int32).reshape(weak.shape)
-    label = jnp.where(kept, 0, jnp.where(weak, index, none))
-
-    def with_ends(label: Int[Array, "h w"]) -> Int[Array, " n"]:
-        return jnp.concatenate([jnp.zeros(1, jnp.int32), label.ravel(), jnp.full(1, none, jnp.int32)])
-
-    def lower(state: tuple) -> tuple:
-        label, _ = state
-        padded = jnp.pad(label[1:none].reshape(weak.shape), 1, constant_values=none)
-        least = jnp.minimum(jnp.minimum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
-        least = jnp.minimum(jnp.minimum(least[:-2], least[1:-1]), least[2:])
-        least = with_ends(jnp.where(weak, least, none))
-        lowered = jnp.minimum(label.at[label].min(least), least)
-        lowered = lowered[lowered]
-        lowered = lowered[lowered]
-        return lowered, jnp.any(lowered != label)
-
-    label, _ = lax.while_loop(lambda state: state[1], lower, (with_ends(label), jnp.bool_(True)))
-    return label[1:none].reshape(weak.shape) == 0
 
 
 def _checked_size(size: Any, shape: tuple[int, ...]) -> tuple[Int[Array, ""], Int[Array, ""]]:

@@ -1,7 +1,7 @@
 """Photo -> edges -> features -> blur and depth edges -> propagation -> map, as one compiled program per size bucket."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,14 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxblur import parallel
+from jaxblur import memory, parallel
 from jaxblur._checks import check_not_empty, check_rank
 from jaxblur.config import DEFAULT, Config
 from jaxblur.dense import PointProbabilities
 from jaxblur.edges import detect_edges
 from jaxblur.image import as_rgb, to_float
+from jaxblur.large import estimate_large
 from jaxblur.propagation import propagate
-from jaxblur.tiles import MAX_TILE, Tiles, read_tiles, size_bucket, tile_probabilities
+from jaxblur.tiles import MAX_TILE, Tiles, read_tiles, size_bucket, tile_probabilities, weigh
 from jaxblur.weights import Weights
 
 
@@ -38,7 +39,15 @@ class BlurEstimate(NamedTuple):
     sparse_radius: Any
 
 
-def estimate(image: Any, weights: Weights, *, edges: Any = None, config: Config = DEFAULT) -> BlurEstimate:
+def estimate(
+    image: Any,
+    weights: Weights,
+    *,
+    edges: Any = None,
+    config: Config = DEFAULT,
+    max_memory: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> BlurEstimate:
     """Estimate the defocus blur of every pixel of one photo.
 
     Args:
@@ -46,19 +55,33 @@ def estimate(image: Any, weights: Weights, *, edges: Any = None, config: Config 
       weights: see `load_weights`.
       edges: (H, W) bool, edge map to use instead of `detect_edges(image)`.
       config: settings; `jaxblur.PUBLISHED` has the paper's exact ones.
+      max_memory: bytes that the process may take; None means half the memory of the machine. A photo that needs more
+        in one compiled program is worked through in tiles and strips: the same result in less room.
+      progress: called with the share of the work that is done, 0 to 1, but only for such a large photo.
 
     Returns:
       NumPy arrays, see `BlurEstimate`. Photos of one dtype whose sides fall into the same size bucket share one
       compiled program.
 
     Raises:
-      TypeError, ValueError: the image or edge map has the wrong type, shape or range.
+      TypeError, ValueError: the image or edge map has the wrong type, shape or range, or `max_memory` is not enough
+        for a photo of this size.
 
     References:
       Karaali, Harte, Jung, Deep Multi-Scale Feature Learning for Defocus Blur Estimation, IEEE TIP 2022.
     """
     photo, given = _prepare(image, edges)
-    tiles = size_bucket(photo.shape[0], photo.shape[1])
+    height, width = photo.shape[:2]
+    limit = memory.machine_memory() / 2 if max_memory is None else max_memory
+    if memory.program_need(height, width) > limit:
+        given_edges = None if edges is None else given
+        tile = largest_tile(photo, given_edges, limit)
+        return BlurEstimate(
+            *estimate_large(
+                photo, weights, edges=given_edges, config=config, progress=progress, max_tile=tile
+            )
+        )
+    tiles = size_bucket(height, width)
     program = _compiled(config, tiles, edges is not None)
     result = program(weights, *_pad_to_bucket(photo, given, tiles))
     return _to_host(result, photo.shape[:2])
@@ -173,12 +196,7 @@ def estimate_padded(
         )
         edges = edges & inside
     reading = read_tiles(weights, image, size, edges, tiles=tiles, config=config)
-    depth_edges = edges & (reading.depth > 0.5)
-    pattern = edges & ~depth_edges
-    weight = pattern.astype(image.dtype)
-    if config.weighting == "confidence":
-        weight = weight * reading.reliability
-    depth = depth_edges.astype(image.dtype) if config.propagation.depth == "hard" else reading.depth
+    depth_edges, weight, depth = weigh(reading, edges, config)
     radius, confidence = propagate(
         reading.radius,
         weight,
@@ -188,8 +206,30 @@ def estimate_padded(
         config=config.propagation,
         size=(size[0], size[1]),
     )
-    sparse = jnp.where(pattern, reading.radius, jnp.nan)
+    sparse = jnp.where(edges & ~depth_edges, reading.radius, jnp.nan)
     return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
+
+
+def largest_tile(photo: np.ndarray, edges: np.ndarray | None, limit: float) -> int:
+    """Side of the tiles, px, with which a large photo is done in the given memory."""
+    height, width = photo.shape[:2]
+    needs = {
+        tile: memory.strips_need(
+            height,
+            width,
+            photo_bytes=photo.nbytes / (height * width),
+            edge_share=memory.DETECTED_EDGES if edges is None else float(edges.mean()),
+            max_tile=tile,
+        )
+        for tile in memory.TILES
+    }
+    for tile, need in needs.items():
+        if need <= limit:
+            return tile
+    least, limit_text = memory.format_size(min(needs.values())), memory.format_size(limit)
+    raise ValueError(
+        f"max_memory must be at least {least} for a photo of {width}x{height} px, got {limit_text}"
+    )
 
 
 @functools.lru_cache(maxsize=64)

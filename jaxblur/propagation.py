@@ -3,9 +3,11 @@
 Karaali, Harte and Jung, "Deep Multi-Scale Feature Learning for Defocus Blur Estimation", IEEE TIP 2022.
 """
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxblur._checks import check_float, check_not_empty, check_rank, check_same_size
 from jaxblur.config import PropagationConfig
@@ -73,20 +75,8 @@ def _propagate(radius, weight, depth, image, reliability, size, *, config: Propa
     dtype = radius.dtype
     height, width = radius.shape if size is None else size
     inside = inside_mask(radius.shape, size)
-    is_edge = inside & (weight > 0)
-    # Zero first, multiply later: the planes may hold anything, NaN included, off the edges.
-    weight = jnp.where(is_edge, weight.astype(dtype), 0)
-    weighted_radius = weight * jnp.where(is_edge, radius, 0)
-    signals = [weight, weighted_radius, is_edge.astype(dtype)]
-    if reliability is not None:
-        signals.append(weight * jnp.where(is_edge, reliability.astype(dtype), 0))
-
-    if config.sigma_s is None:
-        shorter = jnp.minimum(jnp.asarray(height, dtype), jnp.asarray(width, dtype))
-        sigma_s = config.sigma_s_fraction * shorter
-    else:
-        sigma_s = jnp.asarray(config.sigma_s, dtype)
-
+    signals = edge_signals(radius, weight, reliability, inside)
+    sigma_s = spatial_extent(config, height, width, dtype)
     guide = jnp.where(inside[..., None], image.astype(dtype), 0)
     guide = filter_by_distances(
         guide,
@@ -105,14 +95,57 @@ def _propagate(radius, weight, depth, image, reliability, size, *, config: Propa
         method=config.method,
         size=size,
     )
-    normaliser, support = smoothed[..., 0], smoothed[..., 2]
+    mean_radius = quotient(
+        _total(signals.weighted_radius),
+        _total(signals.weight),
+        jnp.asarray(config.fallback_radius, dtype),
+    )
+    smoothed = EdgeSignals(*jnp.moveaxis(smoothed, -1, 0))
+    confidence = quotient(smoothed.weighted_reliability, smoothed.weight, jnp.zeros((), dtype))
+    return (
+        quotient(smoothed.weighted_radius, smoothed.weight, mean_radius),
+        with_support(confidence, smoothed.is_edge, sigma_s),
+    )
 
-    mean_radius = _ratio(_total(weighted_radius), _total(weight), jnp.asarray(config.fallback_radius, dtype))
-    support = support / (support + HALF_SUPPORT / sigma_s)
-    confidence = _ratio(smoothed[..., 3], normaliser, jnp.zeros((), dtype)) if reliability is not None else 1
-    defined = normaliser >= _least_normaliser(dtype)
-    confidence = jnp.where(defined, jnp.clip(confidence * support, 0, 1), 0)
-    return _ratio(smoothed[..., 1], normaliser, mean_radius), confidence
+
+class EdgeSignals(NamedTuple):
+    """What is smoothed: 0 off the edges that count."""
+
+    weight: Array
+    weighted_radius: Array
+    is_edge: Array
+    weighted_reliability: Array
+
+
+def edge_signals(
+    radius: Float[Array, "h w"],
+    weight: Float[Array, "h w"],
+    reliability: Float[Array, "h w"] | None,
+    inside: Bool[Array, "h w"],
+) -> EdgeSignals:
+    """The signals whose smoothed quotients are radius and confidence; arguments as in `propagate`."""
+    is_edge = inside & (weight > 0)
+    # Zero first, multiply later: the planes may hold anything, NaN included, off the edges.
+    weight = jnp.where(is_edge, weight.astype(radius.dtype), 0)
+    weighted_radius = weight * jnp.where(is_edge, radius, 0)
+    weighted_reliability = weight
+    if reliability is not None:
+        weighted_reliability = weight * jnp.where(is_edge, reliability.astype(radius.dtype), 0)
+    return EdgeSignals(weight, weighted_radius, is_edge.astype(radius.dtype), weighted_reliability)
+
+
+def spatial_extent(config: PropagationConfig, height: Any, width: Any, dtype: Any) -> Float[Array, ""]:
+    """sigma_s in px for a photo of this size."""
+    if config.sigma_s is not None:
+        return jnp.asarray(config.sigma_s, dtype)
+    return config.sigma_s_fraction * jnp.minimum(jnp.asarray(height, dtype), jnp.asarray(width, dtype))
+
+
+def with_support(
+    reliability: Float[Array, "h w"], support: Float[Array, "h w"], sigma_s: Float[Array, ""]
+) -> Float[Array, "h w"]:
+    """Confidence: mean reliability of the edges in reach, times n / (n + 0.05 / sigma_s), n = RF(is_edge)."""
+    return jnp.clip(reliability * (support / (support + HALF_SUPPORT / sigma_s)), 0, 1)
 
 
 def _least_normaliser(dtype) -> Array:
@@ -130,7 +163,7 @@ def _divide(numerator: Array, denominator: Array) -> Array:
 _divide.defjvps(lambda t, quotient, n, d: t / d, lambda t, quotient, n, d: -quotient * (t / d))
 
 
-def _ratio(numerator: Array, denominator: Array, otherwise: Array) -> Array:
+def quotient(numerator: Array, denominator: Array, otherwise: Array) -> Array:
     """The quotient where the denominator can carry it, else `otherwise`; finite in value and gradient."""
     defined = denominator >= _least_normaliser(denominator.dtype)
     return jnp.where(defined, _divide(numerator, jnp.where(defined, denominator, 1)), otherwise)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxblur.config import Config
 from jaxblur.dense import PointProbabilities, classify_points, edge_points
@@ -21,7 +21,7 @@ Tiles = tuple[int, int, int, int]
 
 
 class EdgeReading(NamedTuple):
-    """What the networks say at edge points, as planes; 0 elsewhere.
+    """What the networks say at edge points, as planes that are 0 elsewhere (or, in `large`, as lists of points).
 
     Attributes:
       radius: (H, W) px, the reading of the 23 level probabilities.
@@ -29,9 +29,9 @@ class EdgeReading(NamedTuple):
       depth: (H, W) in [0, 1], probability of a depth edge.
     """
 
-    radius: Float[Array, "h w"]
-    reliability: Float[Array, "h w"]
-    depth: Float[Array, "h w"]
+    radius: Any
+    reliability: Any
+    depth: Any
 
 
 def size_bucket(height: int, width: int, *, max_tile: int = MAX_TILE) -> Tiles:
@@ -57,11 +57,16 @@ def reflect_pad(
       margin: px.
     """
 
-    def mirror(length: int, true: jax.Array) -> jax.Array:
-        place = jnp.mod(jnp.arange(-margin, length + margin, dtype=jnp.int32), 2 * true)
-        return jnp.where(place < true, place, 2 * true - 1 - place)
+    def around(length: int) -> jax.Array:
+        return jnp.arange(-margin, length + margin, dtype=jnp.int32)
 
-    return image[mirror(image.shape[0], size[0])][:, mirror(image.shape[1], size[1])]
+    return image[mirror(around(image.shape[0]), size[0])][:, mirror(around(image.shape[1]), size[1])]
+
+
+def mirror(place: Int[Array, " n"], length: Any) -> Int[Array, " n"]:
+    """Index of the pixel that is seen at `place`, near or far outside the `length` pixels that there are."""
+    place = jnp.mod(place, 2 * length)
+    return jnp.where(place < length, place, 2 * length - 1 - place)
 
 
 def read_levels(
@@ -74,6 +79,18 @@ def read_levels(
     reliability = jnp.where(near, probabilities, jnp.zeros_like(probabilities)).sum(-1)
     radius = values[best] if readout == "argmax" else probabilities @ values
     return radius, jnp.minimum(reliability, 1.0)
+
+
+def weigh(
+    reading: EdgeReading, edges: Bool[Array, "h w"], config: Config
+) -> tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
+    """Depth edges, the weight of every pattern edge in the propagation (0 elsewhere), and the depth to be crossed."""
+    depth_edges = edges & (reading.depth > 0.5)
+    weight = (edges & ~depth_edges).astype(reading.depth.dtype)
+    if config.weighting == "confidence":
+        weight = weight * reading.reliability
+    hard = config.propagation.depth == "hard"
+    return depth_edges, weight, depth_edges.astype(weight.dtype) if hard else reading.depth
 
 
 def _cut_tiles(
@@ -95,6 +112,22 @@ def _tile_image(padded: jax.Array, corner: jax.Array, shape: tuple[int, int], ma
     return lax.dynamic_slice(padded, start, (shape[0] + 2 * margin, shape[1] + 2 * margin, 3))
 
 
+def read_tile(
+    weights: Weights, view: Float[Array, "h2 w2 3"], mask: Bool[Array, "h w"], *, config: Config
+) -> EdgeReading:
+    """The networks' reading at the edges `mask` of one tile; `view` has the network's margin around it."""
+    points = edge_points(mask, capacity=mask.size)
+    out = classify_points(weights.variables, weights.network, view, points)
+    radius, reliability = read_levels(out.blur, weights.network.levels, readout=config.readout)
+
+    def plane(values: jax.Array) -> jax.Array:
+        values = jnp.where(points.valid, values, jnp.zeros_like(values))
+        empty = jnp.zeros(mask.shape, values.dtype)
+        return empty.at[points.points[:, 0], points.points[:, 1]].add(values)
+
+    return EdgeReading(plane(radius), plane(reliability), plane(out.depth[:, 1]))
+
+
 def read_tiles(
     weights: Weights,
     image: jax.Array,
@@ -109,20 +142,7 @@ def read_tiles(
     padded, masks, corners, margin = _cut_tiles(weights, image, size, edges, tiles)
 
     def read(corner: jax.Array, mask: jax.Array) -> EdgeReading:
-        points = edge_points(mask, capacity=height * width)
-        view = _tile_image(padded, corner, (height, width), margin)
-        out = classify_points(weights.variables, weights.network, view, points)
-        radius, reliability = read_levels(out.blur, weights.network.levels, readout=config.readout)
-
-        def plane(values: jax.Array) -> jax.Array:
-            values = jnp.where(points.valid, values, jnp.zeros_like(values))
-            return (
-                jnp.zeros((height, width), values.dtype)
-                .at[points.points[:, 0], points.points[:, 1]]
-                .add(values)
-            )
-
-        return EdgeReading(plane(radius), plane(reliability), plane(out.depth[:, 1]))
+        return read_tile(weights, _tile_image(padded, corner, (height, width), margin), mask, config=config)
 
     def one_tile(inputs: tuple[jax.Array, jax.Array]) -> EdgeReading:
         corner, mask = inputs

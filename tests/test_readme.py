@@ -17,6 +17,7 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 PARSERS = {
     "jaxblur estimate": cli.Estimate,
     "jaxblur import-weights": cli.ImportWeights,
+    "jaxblur export": cli.Export,
     "python -m train": train.__main__.Arguments,
     "python -m eval": eval.__main__.Command,
 }

@@ -37,6 +37,8 @@ class Arguments:
     """Steps of the first stage, B-Net, instead of the preset's."""
     edge_steps: int | None = None
     """Steps of the second stage, E-Net, instead of the preset's."""
+    contents: int | None = None
+    """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
     seed: int = 0
@@ -81,13 +83,14 @@ def main(args: list[str] | None = None) -> int:
         config = dataclasses.replace(
             PRESETS[options.preset](data), seed=options.seed, initial=options.initial
         )
-        if options.blur_steps is not None:
+        changes = {
+            "blur": {"steps": options.blur_steps, "contents": options.contents},
+            "edges": {"steps": options.edge_steps, "contents": options.contents},
+        }
+        for stage, values in changes.items():
+            given = {name: value for name, value in values.items() if value is not None}
             config = dataclasses.replace(
-                config, blur=dataclasses.replace(config.blur, steps=options.blur_steps)
-            )
-        if options.edge_steps is not None:
-            config = dataclasses.replace(
-                config, edges=dataclasses.replace(config.edges, steps=options.edge_steps)
+                config, **{stage: dataclasses.replace(getattr(config, stage), **given)}
             )
         run_options = training.RunOptions(
             max_seconds=options.max_seconds,

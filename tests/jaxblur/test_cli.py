@@ -240,9 +240,9 @@ def test_presets_are_those_of_the_library(tmp_path, photo, monkeypatch):
     assert set(choices) == set(config.PRESETS)
     used = []
 
-    def recording(image, weights, *, edges, config):
-        used.append(config)
-        return fake_estimate(image, weights, edges=edges)
+    def recording(image, weights, **options):
+        used.append(options["config"])
+        return fake_estimate(image, weights, **options)
 
     monkeypatch.setattr(jaxblur, "estimate", recording)
     run("estimate", photo, "--output", tmp_path / "out")
@@ -290,3 +290,20 @@ def test_help_does_not_import_jax():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, reason",
+    [
+        (["program.txt"], "must end in .stablehlo or .onnx"),
+        (["program.stablehlo"], "--size WIDTH HEIGHT belongs to .stablehlo"),
+        (["networks.onnx", "--size", "5", "5"], "and to it only"),
+        (["program.stablehlo", "--size", "0", "5"], "height and width must be at least 1"),
+    ],
+)
+def test_bad_exports_are_one_line(tmp_path, monkeypatch, capsys, arguments, reason):
+    monkeypatch.chdir(tmp_path)
+    assert run("export", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and reason in error
+    assert names(tmp_path) == set()

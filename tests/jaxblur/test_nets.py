@@ -53,7 +53,10 @@ def test_config_survives_json():
         ({"trunk": ["conv3", "conv3"]}, "trunk must begin with conv3 and reduce the 7x7 grid"),
         ({"depth_column": {"size": 40, "layers": ["conv3"]}}, "must end in a 7x7 grid, got 38x38"),
         ({"depth_column": {"size": 9, "layers": ["conv5"]}}, "layers must be conv1, conv3 or pool3"),
-        ({"columns": [{"size": 15, "layers": ["conv3"] * 4, "shift": 14}]}, "must keep its 15 px inside the 41"),
+        (
+            {"columns": [{"size": 15, "layers": ["conv3"] * 4, "shift": 14}]},
+            "must keep its 15 px inside the 41",
+        ),
         ({"columns": [{"size": 15, "layers": ["conv3"] * 4, "shift": -14}]}, "must keep its 15 px inside"),
     ],
 )

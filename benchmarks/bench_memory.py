@@ -1,0 +1,132 @@
+"""Peak memory and time of `estimate` by photo size, each in a process of its own.
+
+    python -m benchmarks.bench_memory --megapixels 1 10 24 100 --max-memory 4GB --json memory.json
+    python -m benchmarks.bench_memory --megapixels 1 10 100 --texture 0
+
+Photos are square and grey, with real texture (mirrored tiles of `--photo`) on `--texture` of their area, inside of
+tiles of 512 px: the networks' time grows with the number of tiles that hold edges, memory hardly does. Times are those
+after compilation: of a second run, or, above 16 megapixels, of one run after a strip of the same width.
+"""
+
+import dataclasses
+import multiprocessing
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from benchmarks.measure import origin, write
+from jaxblur import memory
+
+TILE, MARGIN = 512, 24  # px; the texture keeps off the border of its tile, so that its edges stay inside
+STAGES = ("edges", "networks", "propagation")
+LARGE = 16e6  # pixels from which on only a strip is run first
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    megapixels: tuple[float, ...] = (1, 10, 24, 100)
+    max_memory: str = "4GB"
+    texture: float = 0.03  # share of the tiles that hold texture; at least one, unless 0
+    photo: Path = Path("examples/vase.jpg")
+    weights: Path | None = None  # None: those shipped
+    json: Path | None = None  # where to write the figures too
+
+
+def make_photo(side: int, share: float, texture: np.ndarray) -> np.ndarray:
+    """Grey photo with texture in its first column of tiles, then the next."""
+    photo = np.full((side, side, 3), 128, np.uint8)
+    down = side // TILE
+    inner = TILE - 2 * MARGIN
+    height, width = texture.shape[:2]
+    rows, columns = (-(-inner // length) for length in (height, width))
+    mirrored = np.concatenate([texture, texture[::-1]] * rows)
+    block = np.concatenate([mirrored, mirrored[:, ::-1]] * columns, axis=1)[:inner, :inner]
+    for index in range(max(round(share * (side / TILE) ** 2), 1) if share else 0):
+        row, column = MARGIN + TILE * (index % down), MARGIN + TILE * (index // down)
+        photo[row : row + inner, column : column + inner] = block
+    return photo
+
+
+def measure(megapixels: float, options: Options, send: Any) -> None:
+    """One row of the table, in a process of its own."""
+    import jaxblur
+    from jaxblur import files, large, large_propagation, pipeline
+
+    weights = jaxblur.load_weights(options.weights)
+    side = round((megapixels * 1e6) ** 0.5)
+    photo = make_photo(side, options.texture, files.read_image(options.photo))
+    limit = memory.parse_size(options.max_memory)
+    max_tile = pipeline.largest_tile(photo, None, limit)
+    if photo[..., 0].size < LARGE:
+        jaxblur.estimate(photo, weights, max_memory=limit)
+    else:
+        large.estimate_large(photo[:TILE], weights, edges=None, config=jaxblur.DEFAULT, max_tile=max_tile)
+    ticks = []
+
+    def tick(share: float = 0.0) -> None:
+        ticks.append((time.perf_counter(), time.process_time()))
+
+    tick()
+    result = jaxblur.estimate(photo, weights, max_memory=limit, progress=tick)
+    tick()
+    clock = np.array(ticks)
+    seconds, cpu_seconds = (clock[-1] - clock[0]).tolist()
+    row: dict[str, Any] = {
+        "megapixels": side**2 / 1e6,
+        "way": "program" if len(ticks) == 2 else "strips",
+        "edge_share": float(result.edges.mean()),
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "cpu_seconds_per_megapixel": cpu_seconds / (side**2 / 1e6),
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "planned_bytes": memory.program_need(side, side),
+    }
+    if row["way"] == "strips":
+        tiles = len(ticks) - 3 - large_propagation.filter_passes(jaxblur.DEFAULT)
+        need = {"photo_bytes": 3, "edge_share": memory.DETECTED_EDGES, "max_tile": max_tile}
+        stages = np.diff(clock[[0, 1, 1 + tiles, -1], 1]).tolist()
+        row |= {
+            "planned_bytes": memory.strips_need(side, side, **need),
+            "max_tile": max_tile,
+            "tiles": tiles,
+            "cpu_seconds_of_stages": dict(zip(STAGES, stages, strict=True)),
+        }
+    send.send(row)
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    rows = []
+    print(
+        f"{'Mpx':>6s} {'way':>8s} {'s':>7s} {'CPU s/Mpx':>9s} {'peak GB':>8s} {'planned':>8s}  CPU s of stages"
+    )
+    for megapixels in options.megapixels:
+        receive, send = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("spawn").Process(
+            target=measure, args=(megapixels, options, send)
+        )
+        process.start()
+        send.close()
+        try:
+            row = receive.recv()
+        except EOFError:
+            raise SystemExit(f"{megapixels:g} megapixels failed") from None
+        process.join()
+        rows.append(row)
+        stages = row.get("cpu_seconds_of_stages", {})
+        print(
+            f"{row['megapixels']:6.1f} {row['way']:>8s} {row['seconds']:7.1f} {row['cpu_seconds_per_megapixel']:9.2f}"
+            f" {row['peak_bytes'] / 1e9:8.2f} {row['planned_bytes'] / 1e9:8.2f}  "
+            + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()),
+            flush=True,
+        )
+    settings = {"texture": options.texture, "max_memory": options.max_memory}
+    write(options.json, origin() | settings | {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()

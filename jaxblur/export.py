@@ -1,0 +1,85 @@
+"""The estimator and the networks for programs without jaxblur: StableHLO by `jax.export`, ONNX by jax2onnx."""
+
+import logging
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxblur.config import DEFAULT, Config
+from jaxblur.convolution import plain_convolutions
+from jaxblur.image import to_float
+from jaxblur.nets import DefocusNet, apply, level_probabilities
+from jaxblur.pipeline import estimate_padded
+from jaxblur.tiles import size_bucket
+from jaxblur.weights import Weights
+
+
+def export_estimator(weights: Weights, *, height: int, width: int, config: Config = DEFAULT) -> bytes:
+    """The whole estimate as a serialised StableHLO program, for the kind of device that JAX runs on here.
+
+    `jax.export.deserialize(data).call(image, size)` runs it, with nothing but JAX installed. `image` is (H, W, 3)
+    uint8, sRGB-coded RGB, of the size bucket (`in_avals[0].shape`) with the photo in its top-left corner; `size` is the
+    photo's (height, width), int32 (2,). The answer is a dict of the arrays of `BlurEstimate`, valid inside `size`.
+
+    Args:
+      weights: see `load_weights`; they become part of the program.
+      height: of the photos, px; all photos of its size bucket can be given.
+      width: of the photos, px.
+      config: settings.
+
+    Raises:
+      ValueError: a size below 1.
+    """
+    if min(height, width) < 1:
+        raise ValueError(f"height and width must be at least 1, got {height}, {width}")
+    tiles = size_bucket(height, width)
+    rows, cols, tile_height, tile_width = tiles
+
+    def program(image: jax.Array, size: jax.Array) -> dict[str, jax.Array]:
+        return estimate_padded(weights, to_float(image), size, None, tiles=tiles, config=config)._asdict()
+
+    image = jax.ShapeDtypeStruct((rows * tile_height, cols * tile_width, 3), jnp.uint8)
+    return bytes(
+        jax.export.export(jax.jit(program))(image, jax.ShapeDtypeStruct((2,), jnp.int32)).serialize()
+    )
+
+
+def export_networks(weights: Weights) -> bytes:
+    """Both networks, patch-wise, as an ONNX model (extra `onnx`).
+
+    Input: `patches`, (B, 41, 41, 3) float32 for the paper's architecture, sRGB-coded RGB in [0, 1], centred at edge
+    points. Outputs: `blur`, (B, 23) probabilities of the blur levels, and `depth`, (B, 2) of pattern and depth edge.
+
+    Raises:
+      ModuleNotFoundError: jax2onnx is not installed.
+    """
+    try:
+        import jax2onnx
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'ONNX needs jax2onnx, which the extra onnx brings: pip install "jaxblur[onnx]"'
+        ) from error
+    network = weights.network
+
+    def networks(patches: Float[Array, "b size size 3"]) -> tuple[jax.Array, jax.Array]:
+        blur, depth = apply(weights.variables, network, DefocusNet.classify_patches, patches)
+        return level_probabilities(blur, network), jax.nn.softmax(depth)
+
+    shape: Any = ("B", network.patch_size, network.patch_size, 3)
+    serde = logging.getLogger("onnx_ir.serde")
+    level = serde.level
+    serde.setLevel(logging.ERROR)  # it warns of every shape that it infers itself
+    try:
+        with plain_convolutions():
+            model: Any = jax2onnx.to_onnx(
+                networks,
+                inputs=[shape],
+                model_name="jaxblur",
+                input_names=["patches"],
+                output_names=["blur", "depth"],
+            )
+    finally:
+        serde.setLevel(level)
+    return model.SerializeToString()

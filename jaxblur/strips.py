@@ -1,0 +1,125 @@
+"""Full frames as NumPy planes on the host, worked through in strips of rows by small compiled functions.
+
+What bounds the memory of large photos: only strips reach the compiled functions. All strips of a photo have one
+shape, so each function is compiled once. The recursive filter hands the last row of a strip on to the next one, so
+it is that of `domain_transform` over the full frame, bit for bit in its sequential form.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxblur.recursion import Method, recurse, recurse_backward, recurse_forward
+
+Planes = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
+
+
+class Strips(NamedTuple):
+    """How a frame of `height` x `width` px is cut: strips of `rows` x `columns`, the last ones filled up with zeros."""
+
+    height: int
+    width: int
+    rows: int
+    columns: int
+
+    def starts(self) -> range:
+        """First rows of all strips."""
+        return range(0, self.height, self.rows)
+
+    def size(self) -> Int[np.ndarray, " 2"]:
+        """Height and width for compiled functions."""
+        return np.array([self.height, self.width], np.int32)
+
+    def cut(self, frame: np.ndarray, start: int, *, above: int = 0) -> np.ndarray:
+        """The strip from row `start` on, with `above` rows more before it; 0 outside the frame."""
+        first, shape = start - above, (self.rows + above, self.columns, *frame.shape[2:])
+        part = frame[max(first, 0) : first + shape[0]]
+        if part.shape == shape:
+            return part
+        strip = np.zeros(shape, frame.dtype)
+        skipped = max(-first, 0)
+        strip[skipped : skipped + len(part), : self.width] = part
+        return strip
+
+    def put(self, frame: np.ndarray, start: int, strip: Any) -> None:
+        """Write a strip into the frame, less what lies outside."""
+        part = frame[start : start + self.rows]
+        part[...] = np.asarray(strip)[: len(part), : self.width]
+
+
+def inside_strip(shape: tuple[int, ...], first: Int[Array, ""], size: Int[Array, " 2"]) -> Bool[Array, "r w"]:
+    """Pixels of a strip whose first row is row `first` of the photo, maybe -1, that belong to the photo."""
+    row = first + jnp.arange(shape[0], dtype=jnp.int32)[:, None]
+    column = jnp.arange(shape[1], dtype=jnp.int32)[None, :]
+    return (row >= 0) & (row < size[0]) & (column < size[1])
+
+
+def apply_to_strips(
+    function: Callable[..., Any], strips: Strips, *frames: np.ndarray, out: np.ndarray
+) -> np.ndarray:
+    """Fill `out`, which may be one of `frames`, with a function of their strips; returns it."""
+    for start in strips.starts():
+        strips.put(out, start, function(*(strips.cut(frame, start) for frame in frames)))
+    return out
+
+
+def filter_in_place(
+    plane: Float[np.ndarray, "h w"],
+    weights: Planes,
+    strips: Strips,
+    *,
+    num_iterations: int,
+    method: Method,
+    advance: Callable[[], None],
+) -> None:
+    """`domain_transform.filter_by_distances` of one plane, which is overwritten.
+
+    Args:
+      plane: values to smooth.
+      weights: horizontal and vertical ones of the first iteration, from `domain_transform.domain_weights`.
+      strips: how to cut them; the result does not depend on it.
+      num_iterations: passes over rows and columns.
+      method: form of the recursion.
+      advance: called after every iteration.
+    """
+    horizontal, vertical = weights
+    for iteration in range(num_iterations):
+        above: Any = np.zeros(strips.columns, np.float32)
+        for start in strips.starts():
+            cut = (strips.cut(frame, start) for frame in (plane, horizontal, vertical))
+            strip, above = _downwards(*cut, above, np.int32(iteration), method=method)
+            strips.put(plane, start, strip)
+        below: Any = (np.zeros(strips.columns, np.float32),) * 2
+        for start in reversed(strips.starts()):
+            cut = (strips.cut(frame, start) for frame in (plane, vertical))
+            strip, below = _upwards(*cut, below, np.int32(iteration), method=method)
+            strips.put(plane, start, strip)
+        advance()
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _downwards(signal, horizontal, vertical, above, iteration, *, method: Method):
+    """Rows both ways, then columns from top to bottom; and the last row, for the next strip."""
+    horizontal, vertical = _squared((horizontal, vertical), iteration)
+    signal = recurse(signal.T[:, None], horizontal.T, method=method).transpose(2, 1, 0)
+    signal = recurse_forward(signal, vertical, above[None], method=method)[:, 0]
+    return signal, signal[-1]
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _upwards(signal, vertical, below, iteration, *, method: Method):
+    """Columns from bottom to top; and the first row with its weight, for the next strip."""
+    vertical = _squared(vertical, iteration)
+    after = below[0][None], below[1]
+    signal = recurse_backward(signal[:, None], vertical, after, method=method)[:, 0]
+    return signal, (signal[0], vertical[0])
+
+
+def _squared(weights: Any, times: Int[Array, ""]) -> Any:
+    return lax.fori_loop(0, times, lambda _, weights: jax.tree.map(jnp.square, weights), weights)

@@ -1,0 +1,61 @@
+"""Exported programs give the numbers of the library, in the runtime they are meant for."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnxruntime
+import pytest
+
+import jaxblur
+from jaxblur import export
+from jaxblur.architecture import NetworkConfig
+from jaxblur.nets import DefocusNet, apply, level_probabilities
+from jaxblur.weights import Weights
+from tests.jaxblur.cli_helpers import run
+from tests.jaxblur.test_pipeline import TINY, photo_like
+
+
+def make_weights(network):
+    patch = jnp.zeros((1, network.patch_size, network.patch_size, 3))
+    init = jax.jit(lambda key: DefocusNet(network).init(key, patch, method=DefocusNet.classify_patches))
+    return Weights(init(jax.random.key(3)), network)
+
+
+def test_the_estimator_gives_the_estimate(rng):
+    weights = make_weights(TINY)
+    program = jax.export.deserialize(bytearray(export.export_estimator(weights, height=33, width=50)))
+    photo = photo_like(rng, 30, 47)
+    image = np.zeros(program.in_avals[0].shape, np.uint8)
+    image[:30, :47] = photo
+    out = program.call(image, np.asarray([30, 47], np.int32))
+    wanted = jaxblur.estimate(photo, weights)
+    assert wanted.edges.any()
+    for name, value in wanted._asdict().items():
+        np.testing.assert_allclose(out[name][:30, :47], value, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("head", ["softmax", "ordinal"])
+def test_the_networks_in_onnx(rng, head):
+    weights = make_weights(NetworkConfig(width=8, hidden=(6, 5), level_head=head, input_offset=0.5))
+    session = onnxruntime.InferenceSession(export.export_networks(weights))
+    for count in (1, 5):
+        patches = rng.random((count, 41, 41, 3), np.float32)
+        blur, depth = session.run(["blur", "depth"], {"patches": patches})
+        logits = apply(weights.variables, weights.network, DefocusNet.classify_patches, patches)
+        np.testing.assert_allclose(blur, level_probabilities(logits[0], weights.network), atol=1e-5)
+        np.testing.assert_allclose(depth, jax.nn.softmax(logits[1]), atol=1e-5)
+
+
+def test_a_photo_of_no_size_is_refused():
+    with pytest.raises(ValueError, match="height and width must be at least 1"):
+        export.export_estimator(make_weights(TINY), height=0, width=5)
+
+
+def test_the_command_writes_a_program(rng, tmp_path, capsys):
+    weights = make_weights(TINY)
+    jaxblur.save_weights(tmp_path / "tiny.safetensors", weights)
+    target = tmp_path / "tiny.stablehlo"
+    arguments = ["export", target, "--size", "50", "33", "--weights", tmp_path / "tiny.safetensors"]
+    assert run(*arguments) == 0 and capsys.readouterr().out == f"wrote {target}\n"
+    program = jax.export.deserialize(bytearray(target.read_bytes()))
+    assert [aval.shape for aval in program.in_avals] == [(64, 64, 3), (2,)]

@@ -1,0 +1,59 @@
+import math
+import os
+
+import pytest
+
+from jaxblur import memory
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("4GB", 4e9),
+        ("4 gb", 4e9),
+        ("1.5GiB", 1.5 * 2**30),
+        ("800M", 8e8),
+        (" 12kB ", 12e3),
+        ("4000000000", 4e9),
+        ("7b", 7),
+        ("2TiB", 2**41),
+    ],
+)
+def test_parse_size(text, size):
+    assert memory.parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "GB", "4 apples", "-4GB", "0", "0GB", "1e9", "4GBB", "4,5GB", "nan", "inf"]
+)
+def test_no_size(text):
+    with pytest.raises(ValueError, match="max_memory must be a number with a unit.* got ") as error:
+        memory.parse_size(text)
+    assert repr(text) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(3.61e9, "3.7 GB"), (4e9, "4 GB"), (850e6, "850 MB"), (999.1e6, "1 GB"), (1, "1 MB")]
+)
+def test_format_size_rounds_up(size, text):
+    assert memory.format_size(size) == text
+    assert memory.parse_size(text) >= size
+
+
+def test_machine_memory(monkeypatch):
+    assert 1e8 < memory.machine_memory() < 1e15
+    monkeypatch.delattr(os, "sysconf")  # as on Windows
+    assert memory.machine_memory() == math.inf
+
+
+def need(side, max_tile=512, **changes):
+    options = {"photo_bytes": 3, "edge_share": memory.DETECTED_EDGES} | changes
+    return memory.strips_need(side, side, max_tile=max_tile, **options)
+
+
+def test_need_of_strips():
+    assert need(10_000) < 4e9 < memory.program_need(10_000, 10_000)
+    assert need(1000, max_tile=128) < need(1000, max_tile=256) < need(1000)
+    assert need(9000, photo_bytes=12) - need(9000) == pytest.approx(9 * 9000**2)
+    assert need(9000, edge_share=1) - need(9000, edge_share=0) == pytest.approx(12 * 9000**2)
+    assert list(memory.TILES) == sorted(memory.TILES, reverse=True)
