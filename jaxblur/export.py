@@ -19,7 +19,7 @@ from jaxblur.weights import Weights
 def export_estimator(weights: Weights, *, height: int, width: int, config: Config = DEFAULT) -> bytes:
     """The whole estimate as a serialised StableHLO program, for the kind of device that JAX runs on here.
 
-    `jax.export.deserialize(data).call(image, size)` runs it, with nothing but JAX installed. `image` is (H, W, 3)
+    `jax.export.deserialize(data).call(image, size)` runs it, with JAX and flatbuffers installed. `image` is (H, W, 3)
     uint8, sRGB-coded RGB, of the size bucket (`in_avals[0].shape`) with the photo in its top-left corner; `size` is the
     photo's (height, width), int32 (2,). The answer is a dict of the arrays of `BlurEstimate`, valid inside `size`.
 
