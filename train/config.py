@@ -1,6 +1,7 @@
 """Settings of a training run, and the three presets."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,8 @@ class FormationConfig:
 
     min_radius: float = 0.5  # px, disk
     max_radius: float = 6.0
+    wide_share: float = 0.0  # of views blurred beyond that, their label being the last level
+    wide_radius: float = 24.0  # px, up to which; uniform in the logarithm
     sharp_share: float = 0.08  # of views left exactly sharp (radius 0.5 and less is a delta)
     levels: tuple[float, ...] = ()  # draw from these radii instead of the whole range
     linear_share: float = 0.5  # blurred in linear light; the others on coded values
@@ -29,7 +32,12 @@ class FormationConfig:
             raise ValueError(
                 f"radii must satisfy 0 < min < max <= 7, got {self.min_radius}, {self.max_radius}"
             )
+        if self.wide_radius <= self.max_radius:
+            raise ValueError(
+                f"wide_radius must be above max_radius {self.max_radius}, got {self.wide_radius}"
+            )
         shares = (
+            "wide_share",
             "sharp_share",
             "linear_share",
             "noise_share",
@@ -40,6 +48,11 @@ class FormationConfig:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+
+    @property
+    def kernel_size(self) -> int:
+        """Side of the kernels of the blur stage, px; odd."""
+        return 2 * math.ceil(self.wide_radius) + 1 if self.wide_share > 0 else 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,14 +130,17 @@ _DEFAULT_NETWORK = NetworkConfig(
 def default(data: DataConfig) -> TrainConfig:
     """The best recipe found: batch normalisation folded at the end, ordinal loss, Muon, hard mixes in both lights.
 
-    Radii go beyond the last level, so that what is blurrier still is read as the last level and not below it.
+    Radii go beyond the last level, some of them far, so that what is blurrier still is read as the last level and not
+    below it: the scales of the pyramid rely on it.
     """
     return TrainConfig(
         preset="default",
         network=_DEFAULT_NETWORK,
         blur=StageConfig(steps=20000),
         edges=StageConfig(steps=2000, contents=16, views=1),
-        formation=FormationConfig(max_radius=7.0, sharp_share=0.15, noise_share=0.6, jpeg_share=0.4),
+        formation=FormationConfig(
+            max_radius=7.0, wide_share=0.12, sharp_share=0.15, noise_share=0.6, jpeg_share=0.4
+        ),
         data=data,
     )
 

@@ -14,7 +14,7 @@ from jaxblur import edges, synthesis
 from jaxblur.config import EdgeConfig
 from train.config import FormationConfig
 
-KERNEL_SIZE = 15  # px; holds a disk of radius 7
+KERNEL_SIZE = 15  # px; holds a disk of radius 7, the widest of composites and of validation
 NO_JPEG = 101.0
 EDGES = EdgeConfig()  # as `jaxblur.DEFAULT` has them
 
@@ -37,7 +37,7 @@ class Points(NamedTuple):
 
 def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Degradation:
     """Random degradations of `views` views of one content; their radii are stratified over the range."""
-    keys = jax.random.split(key, 8)
+    keys = jax.random.split(key, 9)
     strata = jax.random.permutation(keys[0], views).astype(jnp.float32)
     share = (strata + jax.random.uniform(keys[1], (views,))) / views
     if config.levels:
@@ -45,6 +45,10 @@ def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Deg
         radius = levels[jnp.minimum((share * len(config.levels)).astype(jnp.int32), len(config.levels) - 1)]
     else:
         radius = config.min_radius + (config.max_radius - config.min_radius) * share
+    if config.wide_share:
+        # The same strata once more: every view keeps its own share of the range.
+        wide = config.max_radius * (config.wide_radius / config.max_radius) ** share
+        radius = jnp.where(jax.random.bernoulli(keys[8], config.wide_share, (views,)), wide, radius)
     radius = jnp.where(jax.random.bernoulli(keys[2], config.sharp_share, (views,)), config.min_radius, radius)
     noise = config.max_noise * jax.random.uniform(keys[3], (views,))
     low, high = config.jpeg_quality
@@ -65,10 +69,12 @@ def camera(
     return synthesis.quantise(synthesis.jpeg(image, quality))
 
 
-def blurred_view(key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation) -> Float[Array, "h2 w2 3"]:
-    """One content as the camera sees it out of focus; KERNEL_SIZE - 1 px smaller on each axis."""
+def blurred_view(
+    key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation, *, kernel_size: int
+) -> Float[Array, "h2 w2 3"]:
+    """One content as the camera sees it out of focus; kernel_size - 1 px smaller on each axis."""
     image = content.astype(jnp.float32) / 255
-    kernel = synthesis.disk_kernel(how.radius, size=KERNEL_SIZE)
+    kernel = synthesis.disk_kernel(how.radius, size=kernel_size)
     image = synthesis.blur(image, kernel, border="valid", linear_light=how.linear)
     return camera(key, image, how.noise, how.quality)
 
@@ -105,20 +111,28 @@ def blur_examples(
     def one_content(key: jax.Array, content: jax.Array) -> BlurExamples:
         how_key, view_key = jax.random.split(key)
         how = draw_degradation(how_key, views, config)
-        return blur_views(view_key, content, how, points=points, margin=margin)
+        return blur_views(
+            view_key, content, how, points=points, margin=margin, kernel_size=config.kernel_size
+        )
 
     out = jax.vmap(one_content)(keys, contents)
     return jax.tree.map(lambda leaf: leaf.reshape((-1, *leaf.shape[2:])), out)
 
 
 def blur_views(
-    key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation, *, points: int, margin: int
+    key: jax.Array,
+    content: UInt8[Array, "h w 3"],
+    how: Degradation,
+    *,
+    points: int,
+    margin: int,
+    kernel_size: int = KERNEL_SIZE,
 ) -> BlurExamples:
     """The views of one content under given degradations."""
 
     def one_view(key: jax.Array, how: Degradation) -> tuple[jax.Array, Points]:
         camera_key, point_key = jax.random.split(key)
-        view = blurred_view(camera_key, content, how)
+        view = blurred_view(camera_key, content, how, kernel_size=kernel_size)
         found = edges.detect_edges(view, config=EDGES)
         return view, choose_points(point_key, found, margin=margin, count=points)
 

@@ -250,7 +250,8 @@ class EdgeStage(_Stage):
 def stage_config(config: TrainConfig, name: str) -> TrainConfig:
     """The configuration whose source makes batches of a stage's size."""
     stage: StageConfig = getattr(config, name)
-    size = stage.view_size + samples.KERNEL_SIZE - 1
+    kernel_size = config.formation.kernel_size if name == "blur" else samples.KERNEL_SIZE
+    size = stage.view_size + kernel_size - 1
     data = dataclasses.replace(
         config.data, crop_size=size, contents_per_batch=stage.contents, seed=config.seed
     )

@@ -50,6 +50,11 @@ class Source:
             for number in range(len(cutouts)):
                 self._objects["held_out" if cutouts.photo(number) in held_out else "train"].append(number)
 
+    def with_crop_size(self, crop_size: int) -> "Source":
+        """The same photos and splits, cut to crops of another size, px."""
+        config = dataclasses.replace(self.config, crop_size=crop_size)
+        return Source(config, self._photos, self._cutouts, name=self._name)
+
     def contents(
         self, step: int, *, split: Split = "train", process_index: int = 0, process_count: int = 1
     ) -> dict[str, np.ndarray]:
