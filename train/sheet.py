@@ -11,25 +11,26 @@ import numpy as np
 import tyro
 
 from jaxblur.files import write_image
-from train import composites, samples
+from train import composites, samples, scenes
 from train.config import PRESETS, TrainConfig
 from train.data.source import DataConfig, open_source
 from train.stages import stage_config
 
 _ZOOM = 4
 _BAR = 22  # px of text above each view
+_SCALE = 96  # px of the colour bar with its labels
 _PATTERN, _DEPTH = (90, 220, 90), (255, 60, 60)  # RGB
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Draw training samples: blurred views with radius and edge points, or composites with pattern and depth edges."""
+    """Draw training samples: blurred views, composites with pattern and depth edges, or scenes with their radius."""
 
     photos: Path
     """Folder of sharp photos."""
     output: Path
-    """PNG file to write."""
-    stage: Literal["blur", "edges"] = "blur"
+    """Image file to write, for instance PNG."""
+    stage: Literal["blur", "edges", "scenes"] = "blur"
     """Whose samples."""
     preset: Literal["default", "paper", "smoke"] = "default"
     """Whose settings."""
@@ -37,6 +38,8 @@ class Arguments:
     """Which batch."""
     columns: int = 6
     """Views per row of the sheet."""
+    rows: int = 4
+    """Rows of scenes."""
 
 
 def make_samples(config: TrainConfig, name: str, step: int) -> tuple[Any, Any, list[str]]:
@@ -91,14 +94,52 @@ def draw_sheet(
     return np.concatenate(rows, axis=0)
 
 
+def draw_scene_sheet(examples: scenes.Scenes, *, max_radius: float, columns: int) -> np.ndarray:
+    """RGB uint8 picture of scenes, each above its radius in colours (viridis), with a colour bar in px.
+
+    Colours go with the square root of the radius, so that small radii can be told apart as well.
+    """
+    cells = []
+    for view, radius in zip(np.asarray(examples.views), np.asarray(examples.radius), strict=True):
+        pair = [np.rint(view * 255).astype(np.uint8), _radius_colours(radius, max_radius)]
+        cells.append(np.pad(np.concatenate(pair), ((0, 10), (0, 6), (0, 0)), constant_values=255))
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
+    rows = [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
+    sheet = np.concatenate(rows)[:-10]
+    height = sheet.shape[0]
+    bar = np.full((height, _SCALE, 3), 255, np.uint8)
+    share = np.linspace(1, 0, height)[:, None]
+    bar[:, 6:24] = _radius_colours(max_radius * share**2, max_radius)
+    for tick in (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20, max_radius):
+        if tick <= max_radius:
+            y = round((height - 1) * (1 - (tick / max_radius) ** 0.5))
+            bar[y, 24:30] = 0
+            at = (34, min(max(y + 5, 12), height - 3))
+            cv2.putText(bar, f"{tick:g} px", at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([sheet, bar], axis=1)
+
+
+def _radius_colours(radius: np.ndarray, max_radius: float) -> np.ndarray:
+    share = np.sqrt(np.clip(radius / max_radius, 0, 1))
+    return cv2.applyColorMap(np.rint(share * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+
+
+def _make_sheet(options: Arguments) -> np.ndarray:
+    data = DataConfig(photos=options.photos)
+    if options.stage == "scenes":
+        own = scenes.SceneConfig(scenes=options.rows * options.columns)
+        examples = scenes.draw_scenes(scenes.scene_source(data, own), own, options.step)
+        return draw_scene_sheet(examples, max_radius=own.max_radius, columns=options.columns)
+    config = PRESETS[options.preset](data)
+    examples, labels, titles = make_samples(config, options.stage, options.step)
+    return draw_sheet(examples, labels, titles, margin=config.network.margin, columns=options.columns)
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = tyro.cli(Arguments, args=args, prog="python -m train.sheet")
     try:
-        config = PRESETS[options.preset](DataConfig(photos=options.photos))
-        examples, labels, titles = make_samples(config, options.stage, options.step)
-        sheet = draw_sheet(examples, labels, titles, margin=config.network.margin, columns=options.columns)
-        write_image(options.output, sheet)
+        write_image(options.output, _make_sheet(options))
     except (ValueError, OSError) as error:
         print(f"python -m train.sheet: {error}", file=sys.stderr)
         return 2

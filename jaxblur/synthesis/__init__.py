@@ -1,13 +1,14 @@
-"""Image formation on the device: kernels, uniform and layered blur, noise, coding, and exact labels.
+"""Image formation on the device: kernels, uniform and layered blur, slanted scenes, sensor, coding, and exact labels.
 
 All is pure and works under jit and vmap, with traced parameters per sample; random functions take keys.
 """
 
 from jaxblur.synthesis.formation import Border, blur, convolve, linear_to_srgb, srgb_to_linear, valid_part
-from jaxblur.synthesis.kernels import disk_kernel, gaussian_kernel, polygon_kernel
+from jaxblur.synthesis.kernels import cat_eye_kernel, disk_kernel, gaussian_kernel, polygon_kernel
 from jaxblur.synthesis.labels import DEPTH, IGNORE, PATTERN, edge_labels
 from jaxblur.synthesis.layers import composite_layers, layer_radius
-from jaxblur.synthesis.sensor import add_noise, jpeg, quantise
+from jaxblur.synthesis.scenes import plane_radius, render_scene
+from jaxblur.synthesis.sensor import add_noise, jpeg, quantise, sharpen, soften
 
 __all__ = [
     "Border",
@@ -16,6 +17,7 @@ __all__ = [
     "PATTERN",
     "add_noise",
     "blur",
+    "cat_eye_kernel",
     "composite_layers",
     "convolve",
     "disk_kernel",
@@ -24,8 +26,12 @@ __all__ = [
     "jpeg",
     "layer_radius",
     "linear_to_srgb",
+    "plane_radius",
     "polygon_kernel",
     "quantise",
+    "render_scene",
+    "sharpen",
+    "soften",
     "srgb_to_linear",
     "valid_part",
 ]

@@ -1,5 +1,4 @@
-"""Blur kernels: disk with exact pixel coverage, Gaussian, aperture polygon. All sum to 1 and are symmetric in
-size.
+"""Blur kernels: disk with exact pixel coverage, Gaussian, aperture polygon, cat's eye. All sum to 1.
 
 A kernel holds, per pixel, the share of the point-spread function that falls into that pixel's unit square.
 `size` is static and odd; the width parameter may be traced, so a batch of kernels of different widths is one
@@ -8,6 +7,7 @@ A kernel holds, per pixel, the share of the point-spread function that falls int
 
 import functools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -112,11 +112,70 @@ def polygon_kernel(
     normal = (
         jnp.asarray(rotation, r.dtype) + (2 * jnp.arange(blades, dtype=r.dtype) + 1) * (math.pi / blades)
     )[:, None, None]
-    position = (jnp.arange(size * _SUBPIXELS, dtype=r.dtype) + 0.5) / _SUBPIXELS - size / 2
+    position = _cell_positions(size, r.dtype)
     outside = jnp.cos(normal) * position[None, None, :] + jnp.sin(normal) * position[None, :, None]
-    distance = jnp.max(outside, axis=0) - apothem
+    return _normalise(_cover(jnp.max(outside, axis=0) - apothem, size))
+
+
+def cat_eye_kernel(
+    radius: Float[Array, ""] | float,
+    *,
+    shift: Float[Array, "2"],
+    size: int,
+) -> Float[Array, "size size"]:
+    """Intersection of two disks, the picture of a round aperture that a lens rim cuts far from the optical axis.
+
+    Both disks are equal, and the kernel's centre lies between their centres. Coverage as in `polygon_kernel`.
+
+    Args:
+      radius: of the disk of equal area, px, at least 0, so that `radius` means the same as in `disk_kernel`.
+      shift: from one disk's centre to the other's, (rows, columns) in units of their radius, length below 2; 0
+        gives the whole disk. The kernel is narrow along it: at length 0.5 it reaches 0.91 and 1.17 times `radius`.
+      size: side of the kernel, px, odd. A traced radius that reaches beyond is cut off at the kernel's border.
+
+    Returns:
+      Kernel that sums to 1, of the dtype of `radius`.
+
+    Raises:
+      ValueError: `size` is not odd and positive, `radius` is negative or too large for `size`, or `shift` is not a
+        vector shorter than 2.
+    """
+    if jnp.shape(shift) != (2,):
+        raise ValueError(f"shift must have shape (2,), got {tuple(jnp.shape(shift))}")
+    reach = 1.0
+    if is_concrete(shift):
+        length = math.hypot(*(float(part) for part in shift))
+        if not length < 2:
+            raise ValueError(f"shift must be shorter than 2, got {length}")
+        reach = math.sqrt((1 - length**2 / 4) / _lens_area(length, math))
+    _check_kernel("radius", radius, size, reach=reach)
+    # As in `polygon_kernel`; a shape that leaves its own pixel sharp needs no more.
+    radius = jnp.maximum(_as_float(radius), 0.25)
+    shift = jnp.asarray(shift, radius.dtype)
+    disk = radius / jnp.sqrt(_lens_area(jnp.hypot(shift[0], shift[1]), jnp))
+    down, right = shift / 2 * disk
+    position = _cell_positions(size, radius.dtype)
+    one, other = (
+        jnp.hypot(position[:, None] - sign * down, position[None, :] - sign * right) for sign in (1, -1)
+    )
+    return _normalise(_cover(jnp.maximum(one, other) - disk, size))
+
+
+def _lens_area(distance: Any, xp: Any) -> Any:
+    """Area of the intersection of two unit disks, to that of a disk; `xp` is math or jax.numpy."""
+    arccos = math.acos if xp is math else jnp.arccos
+    return (2 * arccos(distance / 2) - distance / 2 * xp.sqrt(4 - distance**2)) / math.pi
+
+
+def _cell_positions(size: int, dtype: jnp.dtype) -> Array:
+    """Centres of the cells along one axis, px from the kernel's centre."""
+    return (jnp.arange(size * _SUBPIXELS, dtype=dtype) + 0.5) / _SUBPIXELS - size / 2
+
+
+def _cover(distance: Array, size: int) -> Array:
+    """Share of each pixel inside a shape, from the signed distance (px, negative inside) of all cells."""
     cells = jnp.clip(0.5 - distance * _SUBPIXELS, 0.0, 1.0)
-    return _normalise(cells.reshape(size, _SUBPIXELS, size, _SUBPIXELS).sum((1, 3)))
+    return cells.reshape(size, _SUBPIXELS, size, _SUBPIXELS).sum((1, 3))
 
 
 def _coverage(r: Array, x0: Array, x1: Array, y0: Array, y1: Array) -> Array:

@@ -60,7 +60,9 @@ def composite_layers(
     return from_light(seen, linear_light)
 
 
-def layer_radius(alphas: Float[Array, "n h w"], radii: Float[Array, " n"]) -> Float[Array, "h w"]:
+def layer_radius(
+    alphas: Float[Array, "n h w"], radii: Float[Array, " n"] | Float[Array, "n h w"]
+) -> Float[Array, "h w"]:
     """True blur radius per pixel: that of the nearest layer whose sharp alpha is at least 1/2.
 
     This is the blur of the scene point that a pinhole camera would see, as in data sets with measured depth;
@@ -68,7 +70,7 @@ def layer_radius(alphas: Float[Array, "n h w"], radii: Float[Array, " n"]) -> Fl
     `alphas`; see `valid_part` for that of a composite with border "valid".
 
     Args:
-      alphas, radii: the stack, as at the top of this module.
+      alphas, radii: the stack, as at the top of this module; radii may also vary within layers, (n, H, W).
 
     Returns:
       Radius, px, of the dtype of `radii`.
@@ -77,7 +79,13 @@ def layer_radius(alphas: Float[Array, "n h w"], radii: Float[Array, " n"]) -> Fl
       TypeError: `alphas` or `radii` do not hold floating-point numbers.
       ValueError: the parts of the stack do not fit together.
     """
-    check_stack(alphas, radii=radii)
+    if jnp.ndim(radii) == 3:
+        check_stack(alphas)
+        check_float("radii", radii)
+        if radii.shape != alphas.shape:
+            raise ValueError(f"radii must have the shape of alphas {alphas.shape}, got {radii.shape}")
+    else:
+        check_stack(alphas, radii=radii)
     radius = jnp.broadcast_to(radii[0], alphas.shape[1:])
     for alpha, layer in zip(alphas[1:], radii[1:], strict=True):
         radius = jnp.where(alpha >= 0.5, layer, radius)

@@ -1,4 +1,8 @@
-"""What happens to the image after the lens: noise, 8-bit rounding, JPEG."""
+"""What happens to the image after the lens: noise, demosaicing's softness, sharpening, JPEG, 8-bit rounding.
+
+A camera does it in this order: `add_noise` on the sensor, `soften` when colours are interpolated, `sharpen` on the
+finished image, then the file, `jpeg` and `quantise`.
+"""
 
 import functools
 
@@ -87,6 +91,64 @@ def add_noise(
     return from_light(noisy, linear_light)
 
 
+def soften(
+    image: Float[Array, "h w 3"],
+    *,
+    luma: Float[Array, ""] | float,
+    chroma: Float[Array, ""] | float,
+) -> Float[Array, "h w 3"]:
+    """Softness of demosaicing: luma and chroma mixed with their 3 x 3 binomial average, border pixels repeated.
+
+    A sensor has one colour per pixel. Interpolation of the others softens edges, and colour more than brightness; it
+    also makes the noise smooth, so this comes after `add_noise`.
+
+    Args:
+      image: sRGB-coded.
+      luma: share of the average in luma, range [0, 1]; at 1 it is a blur of variance 0.5 px^2 along each axis.
+        May be traced.
+      chroma: the same for Cb and Cr.
+
+    Returns:
+      Image of the same shape and dtype; each channel's mean stays but for the border.
+
+    Raises:
+      TypeError: `image` does not hold floating-point numbers.
+      ValueError: `image` is not (H, W, 3), or a share is outside [0, 1].
+    """
+    _check_rgb(image)
+    for name, share in (("luma", luma), ("chroma", chroma)):
+        if is_concrete(share) and not 0 <= float(share) <= 1:
+            raise ValueError(f"{name} must be in [0, 1], got {float(share)}")
+    shares = jnp.stack([jnp.asarray(share, image.dtype) for share in (luma, chroma, chroma)])[:, None, None]
+    ycc = _mix(image, _TO_YCC)
+    averaged = jax.vmap(_binomial)(ycc)
+    return jnp.moveaxis(_mix(jnp.moveaxis(ycc + shares * (averaged - ycc), 0, -1), _TO_RGB), 0, -1)
+
+
+def sharpen(image: Float[Array, "h w 3"], *, strength: Float[Array, ""] | float) -> Float[Array, "h w 3"]:
+    """Unsharp mask on luma: luma + strength * (luma - its 5 x 5 binomial average), border pixels repeated.
+
+    It comes after `soften`, and overshoots at edges on both sides as cameras do; `quantise` and `jpeg` clip.
+
+    Args:
+      image: sRGB-coded.
+      strength: at least 0; cameras do about 0.3 to 1. May be traced.
+
+    Returns:
+      Image of the same shape and dtype, not clipped; differences of its channels are unchanged.
+
+    Raises:
+      TypeError: `image` does not hold floating-point numbers.
+      ValueError: `image` is not (H, W, 3), or `strength` is negative.
+    """
+    _check_rgb(image)
+    if is_concrete(strength) and not float(strength) >= 0:
+        raise ValueError(f"strength must be at least 0, got {float(strength)}")
+    luma = _mix(image, _TO_YCC[:1])[0]
+    detail = luma - _binomial(_binomial(luma))
+    return image + (jnp.asarray(strength, image.dtype) * detail)[..., None]
+
+
 def quantise(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """`image` clipped to [0, 1] and rounded to multiples of 1 / 255; its gradient is 0."""
     check_float("image", image)
@@ -122,11 +184,7 @@ def jpeg(
       TypeError: `image` does not hold floating-point numbers.
       ValueError: `image` is not (H, W, 3), or `quality` is less than 1.
     """
-    check_float("image", image)
-    check_rank("image", image, (3,), "(H, W, 3)")
-    check_not_empty("image", image)
-    if image.shape[-1] != 3:
-        raise ValueError(f"image must have 3 channels, got {image.shape[-1]}")
+    _check_rgb(image)
     if is_concrete(quality) and not float(quality) >= 1:
         raise ValueError(f"quality must be at least 1, got {float(quality)}")
     quality = jnp.asarray(quality, image.dtype)
@@ -135,6 +193,24 @@ def jpeg(
     else:
         coded = jnp.where(subsample, _round_trip(image, quality, True), _round_trip(image, quality, False))
     return jnp.where(quality > 100, image, coded)
+
+
+def _check_rgb(image: Array) -> None:
+    check_float("image", image)
+    check_rank("image", image, (3,), "(H, W, 3)")
+    check_not_empty("image", image)
+    if image.shape[-1] != 3:
+        raise ValueError(f"image must have 3 channels, got {image.shape[-1]}")
+
+
+def _binomial(plane: Array) -> Array:
+    """Average of (H, W) with weights [1 2 1] / 4 along both axes."""
+    for axis in (0, 1):
+        padded = jnp.pad(plane, [(1, 1) if i == axis else (0, 0) for i in (0, 1)], mode="edge")
+        part = functools.partial(jax.lax.slice_in_dim, padded, axis=axis)
+        count = plane.shape[axis]
+        plane = (part(0, count) + 2 * part(1, count + 1) + part(2, count + 2)) / 4
+    return plane
 
 
 @functools.partial(jax.jit, static_argnames="subsample")

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from jaxblur.synthesis import disk_kernel, gaussian_kernel, polygon_kernel
+from jaxblur.synthesis import cat_eye_kernel, disk_kernel, gaussian_kernel, polygon_kernel
 
 disk = jax.jit(disk_kernel, static_argnames="size")
 polygon = jax.jit(polygon_kernel, static_argnames=("blades", "size"))
 gaussian = jax.jit(gaussian_kernel, static_argnames="size")
+cat_eye = jax.jit(cat_eye_kernel, static_argnames="size")
 
 RADII = [0.0, 0.3, 0.5, 0.51, 0.6, math.sqrt(0.5), 0.75, 1.0, 1.5, 2.0, 3.3, 6.0, 7.4]
 
@@ -35,6 +36,20 @@ def polygon_oracle(radius, blades, rotation, size, cells=100):
         inside &= math.cos(angle) * p[None] + math.sin(angle) * p[:, None] <= corner * math.cos(
             math.pi / blades
         )
+    area = inside.reshape(size, cells, size, cells).mean((1, 3))
+    return area, area / area.sum()
+
+
+def cat_eye_oracle(radius, shift, size, cells=100):
+    """Share of points within both disks, whose radius gives the area of a disk of `radius`."""
+    p = (np.arange(size * cells) + 0.5) / cells - size / 2
+    disk = 2 * radius / np.sqrt(np.pi)  # of that radius, the intersection is measured and set right
+    for _ in range(30):
+        inside = np.ones((p.size, p.size), bool)
+        for sign in (-0.5, 0.5):
+            row, column = sign * disk * np.asarray(shift)
+            inside &= (p[:, None] - row) ** 2 + (p[None] - column) ** 2 <= disk**2
+        disk *= np.sqrt(np.pi * radius**2 / (inside.sum() / cells**2))
     area = inside.reshape(size, cells, size, cells).mean((1, 3))
     return area, area / area.sum()
 
@@ -131,6 +146,28 @@ def test_polygon_kernel_matches_coverage(blades, rotation, radius):
     assert abs(area.sum() - math.pi * radius**2) < 0.1  # as large as the disk
 
 
+@pytest.mark.parametrize("shift", [(0.0, 0.5), (-0.7, 0.4), (1.2, 0.0)])
+@pytest.mark.parametrize("radius", [1.0, 2.6, 4.4])
+def test_cat_eye_kernel_matches_coverage(shift, radius):
+    kernel = np.asarray(cat_eye(radius, shift=jnp.asarray(shift, jnp.float32), size=15))
+    area, expected = cat_eye_oracle(radius, shift, 15, cells=40)
+    error = np.abs(kernel - expected) * area.sum()  # in shares of a pixel
+    assert error.max() < 0.03 and error[area > 0].mean() < 0.006
+    np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-6)
+    assert abs(kernel.sum() - 1) < 1e-6
+
+
+def test_cat_eye_without_shift_is_a_disk_and_narrow_along_the_shift():
+    np.testing.assert_allclose(cat_eye(3.0, shift=jnp.zeros(2), size=9), disk(3.0, size=9), atol=6e-4)
+    kernel = np.asarray(cat_eye(3.0, shift=jnp.asarray([1.0, 0.0], jnp.float32), size=11), np.float64)
+    variance = (kernel * (np.arange(11) - 5)[:, None] ** 2).sum(), (kernel * (np.arange(11) - 5) ** 2).sum()
+    assert variance[0] < 0.5 * variance[1]
+    # Both rims of the 1.17 that the docstring states for a shift of 0.5.
+    wide = np.asarray(cat_eye(10.0, shift=jnp.asarray([0.5, 0.0], jnp.float32), size=25))
+    rows, columns = np.nonzero(wide > 0.5 * wide.max())
+    assert abs(np.ptp(rows) + 1 - 2 * 9.1) < 1 and abs(np.ptp(columns) + 1 - 2 * 11.7) < 1
+
+
 def test_polygon_of_many_blades_is_a_disk_and_turns():
     np.testing.assert_allclose(polygon(3.0, blades=48, size=9), disk(3.0, size=9), atol=6e-4)
     turned = polygon(3.0, blades=4, rotation=math.pi / 2, size=9)
@@ -143,7 +180,12 @@ def test_polygon_of_many_blades_is_a_disk_and_turns():
 
 @pytest.mark.parametrize(
     "kernel",
-    [disk_kernel, gaussian_kernel, lambda r, size: polygon_kernel(r, blades=6, rotation=r, size=size)],
+    [
+        disk_kernel,
+        gaussian_kernel,
+        lambda r, size: polygon_kernel(r, blades=6, rotation=r, size=size),
+        lambda r, size: cat_eye_kernel(r, shift=jnp.stack([r, -r]) / 10, size=size),
+    ],
 )
 def test_kernels_eager_jit_vmap_agree(kernel):
     widths = jnp.asarray([0.5, 1.3, 4.2], jnp.float32)
@@ -166,6 +208,12 @@ def test_a_traced_disk_too_large_is_cut_off():
         (lambda: disk_kernel(2.6, size=5), "radius must be at most 2.5 for size 5, got 2.6"),
         (lambda: gaussian_kernel(-1.0, size=5), "sigma must be at least 0 and finite, got -1.0"),
         (lambda: polygon_kernel(1.0, blades=2, size=5), "blades must be at least 3, got 2"),
+        (lambda: cat_eye_kernel(1.0, shift=jnp.asarray([0.0, 2.0]), size=5), "shift must be shorter than 2"),
+        (lambda: cat_eye_kernel(2.4, shift=jnp.asarray([0.5, 0.0]), size=5), "radius must be at most 2.13"),
+        (
+            lambda: cat_eye_kernel(1.0, shift=jnp.zeros(3), size=5),
+            r"shift must have shape \(2,\), got \(3,\)",
+        ),
         (lambda: polygon_kernel(2.4, blades=3, size=5), "radius must be at most 1.608 for size 5, got 2.4"),
     ],
 )

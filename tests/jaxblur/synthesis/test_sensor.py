@@ -3,11 +3,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from jaxblur.synthesis import add_noise, jpeg, linear_to_srgb, quantise, srgb_to_linear
+from jaxblur.synthesis import add_noise, jpeg, linear_to_srgb, quantise, sharpen, soften, srgb_to_linear
 
 noisy = jax.jit(add_noise, static_argnames="linear_light")
 compress = jax.jit(jpeg, static_argnames="subsample")
+
+BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]) / 16
+
+
+def average(plane):
+    return ndimage.correlate(plane, BINOMIAL, mode="nearest")
+
+
+def split_luma(image):
+    """Luma (H, W), and the colour differences that carry all the chroma, in float64."""
+    luma = np.asarray(image, np.float64) @ [0.299, 0.587, 0.114]
+    return luma, np.asarray(image, np.float64) - luma[..., None]
+
+
+def soften_oracle(image, luma, chroma):
+    brightness, colour = split_luma(image)
+    softer = np.stack([average(colour[..., c]) for c in range(3)], -1)
+    brightness = (1 - luma) * brightness + luma * average(brightness)
+    return brightness[..., None] + (1 - chroma) * colour + chroma * softer
+
+
+def sharpen_oracle(image, strength):
+    brightness, _ = split_luma(image)
+    detail = brightness - average(average(brightness))
+    return image + strength * detail[..., None]
 
 
 def cv2_jpeg(image, quality, subsample):
@@ -114,6 +140,38 @@ def test_jpeg_of_grey_constant_and_clipped_images():
         np.testing.assert_allclose(compress(image, 90.0), jnp.full_like(image, expected), atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(11, 14, 3), (7, 1, 3), (1, 1, 3)])
+def test_softening_and_sharpening_equal_the_oracles(rng, shape):
+    image = rng.random(shape, np.float32)
+    for luma, chroma in ((0.3, 0.9), (1.0, 0.0), (0.0, 1.0)):
+        result = jax.jit(soften)(jnp.asarray(image), luma=luma, chroma=chroma)
+        assert result.dtype == jnp.float32
+        np.testing.assert_allclose(result, soften_oracle(image, luma, chroma), atol=2e-6)
+        np.testing.assert_allclose(soften(jnp.asarray(image), luma=luma, chroma=chroma), result, atol=1e-6)
+    result = jax.jit(sharpen)(jnp.asarray(image), strength=0.7)
+    np.testing.assert_allclose(result, sharpen_oracle(image, 0.7), atol=2e-6)
+    np.testing.assert_allclose(sharpen(jnp.asarray(image), strength=0.7), result, atol=1e-6)
+
+
+def test_softening_and_sharpening_of_strength_0_and_of_a_constant(rng):
+    image = jnp.asarray(rng.random((6, 5, 3), np.float32))
+    np.testing.assert_allclose(soften(image, luma=0.0, chroma=0.0), image, atol=1e-6)
+    np.testing.assert_array_equal(sharpen(image, strength=0.0), image)
+    constant = jnp.full((6, 5, 3), 0.3, jnp.float32)
+    np.testing.assert_allclose(soften(constant, luma=1.0, chroma=1.0), constant, atol=1e-6)
+    np.testing.assert_allclose(sharpen(constant, strength=2.0), constant, atol=1e-6)
+
+
+def test_softening_and_sharpening_under_vmap(rng):
+    images = jnp.asarray(rng.random((2, 6, 5, 3), np.float32))
+    strength = jnp.asarray([0.2, 0.8], jnp.float32)
+    softer = jax.vmap(lambda image, s: soften(image, luma=s, chroma=1 - s))(images, strength)
+    sharper = jax.vmap(lambda image, s: sharpen(image, strength=s))(images, strength)
+    for i, s in enumerate((0.2, 0.8)):
+        np.testing.assert_allclose(softer[i], soften_oracle(images[i], s, 1 - s), atol=2e-6)
+        np.testing.assert_allclose(sharper[i], sharpen_oracle(np.asarray(images[i]), s), atol=2e-6)
+
+
 def test_jpeg_above_100_returns_the_image(rng):
     image = jnp.asarray(rng.random((17, 24, 3), np.float32))
     np.testing.assert_array_equal(compress(image, 101.0), image)
@@ -157,6 +215,21 @@ def test_bad_arguments(key):
         jpeg(image, 0)
     with pytest.raises(ValueError, match="image must have 3 channels, got 1"):
         jpeg(image[..., :1], 50)
-    for call in (quantise, lambda i: jpeg(i, 50), lambda i: add_noise(key, i, read=0.0)):
+    with pytest.raises(ValueError, match=r"luma must be in \[0, 1\], got 1.5"):
+        soften(image, luma=1.5, chroma=0.0)
+    with pytest.raises(ValueError, match=r"chroma must be in \[0, 1\], got nan"):
+        soften(image, luma=0.5, chroma=float("nan"))
+    with pytest.raises(ValueError, match="strength must be at least 0, got -0.1"):
+        sharpen(image, strength=-0.1)
+    with pytest.raises(ValueError, match="image must have 3 channels, got 1"):
+        sharpen(image[..., :1], strength=1.0)
+    calls = (
+        quantise,
+        lambda i: jpeg(i, 50),
+        lambda i: add_noise(key, i, read=0.0),
+        lambda i: soften(i, luma=0.1, chroma=0.1),
+        lambda i: sharpen(i, strength=0.1),
+    )
+    for call in calls:
         with pytest.raises(TypeError, match="image must hold floating-point numbers, got uint8"):
             call(image.astype(jnp.uint8))
