@@ -7,7 +7,6 @@ OpenCV's.
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable
 
 import cv2
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from benchmarks.measure import take_turns
 from jaxblur.domain_transform import recursive_filter
 
 SIGMA_S, SIGMA_R, ITERATIONS = 45.0, 3.75, 5
@@ -29,14 +29,14 @@ class Options:
 
 
 def contenders(signal: np.ndarray, guide: np.ndarray) -> dict[str, Callable[[], object]]:
-    """Name -> call that filters the signal and waits for the result."""
+    """Name -> call that filters the signal."""
     calls = {}
     on_device = jnp.asarray(signal), jnp.asarray(guide)
     for method in ("scan", "associative"):
         run = functools.partial(
             recursive_filter, sigma_s=SIGMA_S, sigma_r=SIGMA_R, num_iterations=ITERATIONS, method=method
         )
-        calls[method] = lambda run=run: jax.block_until_ready(run(*on_device))
+        calls[method] = lambda run=run: run(*on_device)
     if hasattr(cv2, "ximgproc"):
         ximgproc = getattr(cv2, "ximgproc")  # noqa: B009 - absent from the type stubs of the headless build
         calls["cv2.ximgproc.dtFilter"] = functools.partial(
@@ -56,14 +56,7 @@ def main(options: Options) -> None:
         guide = rng.random((side, side, 3), dtype=np.float32)
         signal = rng.random((side, side, options.channels), dtype=np.float32)
         calls = contenders(signal, guide)
-        best = dict.fromkeys(calls, float("inf"))
-        for call in calls.values():
-            call()  # compile
-        for _ in range(options.repeats):
-            for name, call in calls.items():
-                start = time.perf_counter()
-                call()
-                best[name] = min(best[name], time.perf_counter() - start)
+        best = take_turns(calls, options.repeats)
         reference = best.get("cv2.ximgproc.dtFilter")
         for name, seconds in best.items():
             ratio = "" if reference is None else f"{seconds / reference:6.2f} x OpenCV"

@@ -2,8 +2,9 @@
 
 import json
 import platform
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,47 @@ from jaxblur.files import atomic_file
 from jaxblur.provenance import commit
 
 
-def seconds(function: Callable[..., Any], *arguments: Any, repeats: int) -> float:
-    """Least of some runs after one that compiles."""
-    jax.block_until_ready(function(*arguments))
-    times = []
+def time_in_turn(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of all runs of each call. They take turns, so that a load from elsewhere meets all of them."""
+    for call in calls.values():
+        jax.block_until_ready(call())  # compiles
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(function(*arguments))
-        times.append(time.perf_counter() - start)
-    return min(times)
+        for name, call in calls.items():
+            start = time.perf_counter()
+            jax.block_until_ready(call())
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def take_turns(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Least seconds of each call, see `time_in_turn`."""
+    return {name: min(times) for name, times in time_in_turn(calls, repeats).items()}
+
+
+def summary(times: Sequence[float]) -> dict[str, float]:
+    """Median and spread of the seconds of some runs."""
+    return {
+        "median": statistics.median(times),
+        "least": min(times),
+        "most": max(times),
+        "runs": len(times),
+    }
 
 
 def matmul_rate(repeats: int, side: int = 2048) -> float:
     """Operations per second of a large float32 matrix product."""
     a = jax.random.normal(jax.random.key(0), (side, side))
-    return 2 * side**3 / seconds(jax.jit(jnp.matmul), a, a, repeats=repeats)
+    product = jax.jit(jnp.matmul)
+    return 2 * side**3 / take_turns({"product": lambda: product(a, a)}, repeats)["product"]
+
+
+def copy_rate(repeats: int, size: int = 2**26) -> float:
+    """Bytes per second that a large float32 array is read and written with, counted both ways."""
+    rounds = 16  # in place: memory that is fresh from the system costs more than the copy
+    array = jnp.zeros(size, jnp.float32)
+    add = jax.jit(lambda x: jax.lax.fori_loop(0, rounds, lambda i, x: x + 1, x))
+    return 2 * rounds * array.nbytes / take_turns({"copy": lambda: add(array)}, repeats)["copy"]
 
 
 def origin() -> dict[str, str]:

@@ -93,7 +93,18 @@ def classify_points(
       points: edge points, in pixels of the image without that context.
       chunk: points per matrix product; chunks without a valid point cost nothing.
     """
-    maps = image_maps(variables, network, padded)
+    return classify_maps(variables, network, image_maps(variables, network, padded), points, chunk=chunk)
+
+
+def classify_maps(
+    variables: Any,
+    network: NetworkConfig,
+    maps: dict[str, dict[int, jax.Array]],
+    points: EdgePoints,
+    *,
+    chunk: int = 512,
+) -> PointProbabilities:
+    """The part of `classify_points` that is computed per edge point, from the maps of `image_maps`."""
     capacity = points.valid.shape[0]
     chunks = -(-capacity // chunk)
     fill = chunks * chunk - capacity

@@ -243,3 +243,23 @@ PLANE, IMAGE = jnp.zeros((4, 5), jnp.float32), jnp.zeros((4, 5, 3), jnp.float32)
 def test_bad_input(error, message, signal, guide, changes):
     with pytest.raises(error, match=message):
         recursive_filter(signal, guide, **(OPTIONS | changes))
+
+
+@pytest.mark.parametrize("method", ["scan", "associative"])
+def test_derivatives_of_a_batch_are_those_of_its_members(method, rng):
+    """grad of vmap, vmap of grad and forward mode: the sequential form has a derivative rule of its own."""
+    signal = jnp.asarray(rng.random((2, 6, 5, 3)))
+    guide = jnp.asarray(rng.random((2, 6, 5, 1)))
+
+    def total(signal, guide):
+        smoothed = recursive_filter(signal, guide, sigma_s=2.0, sigma_r=0.5, num_iterations=2, method=method)
+        return (smoothed**2).sum()
+
+    together = jax.grad(lambda s, g: jax.vmap(total)(s, g).sum(), argnums=(0, 1))(signal, guide)
+    one_by_one = jax.vmap(jax.grad(total, argnums=(0, 1)))(signal, guide)
+    for a, b in zip(together, one_by_one, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    direction = jnp.asarray(rng.random(signal.shape[1:])), jnp.asarray(rng.random(guide.shape[1:]))
+    _, forward = jax.jvp(total, (signal[0], guide[0]), direction)
+    expected = sum((g[0] * d).sum() for g, d in zip(one_by_one, direction, strict=True))
+    np.testing.assert_allclose(forward, expected, rtol=1e-5)
