@@ -2,6 +2,7 @@
 
     python -m benchmarks.bench_memory --megapixels 1 10 24 100 --max-memory 4GB --json memory.json
     python -m benchmarks.bench_memory --megapixels 1 10 100 --texture 0
+    python -m benchmarks.bench_memory --megapixels 24 --third-stage
 
 Photos are square and grey, with real texture (mirrored tiles of `--photo`) on `--texture` of their area, inside of
 tiles of 512 px: the networks' time grows with the number of tiles that hold edges, memory hardly does. Times are those
@@ -33,6 +34,7 @@ class Options:
     texture: float = 0.03  # share of the tiles that hold texture; at least one, unless 0
     photo: Path = Path("examples/vase.jpg")
     weights: Path | None = None  # None: those shipped
+    third_stage: bool = False  # add an untrained third stage to weights that lack it
     json: Path | None = None  # where to write the figures too
 
 
@@ -51,16 +53,37 @@ def make_photo(side: int, share: float, texture: np.ndarray) -> np.ndarray:
     return photo
 
 
+def add_third_stage(weights: Any) -> Any:
+    """The same networks with a third stage as it is before training."""
+    from jaxblur import spread
+
+    network = dataclasses.replace(weights.network, pyramid=True)
+    parameters = weights.variables["params"] | {"spread": spread.init_parameters(network)}
+    return dataclasses.replace(weights, variables=weights.variables | {"params": parameters}, network=network)
+
+
+def count_passes(weights: Any) -> int:
+    """Passes of filters, the last stage of large photos."""
+    from jaxblur import DEFAULT, large_propagation, large_spread
+
+    if weights.network.pyramid:
+        return large_spread.spread_passes(weights.variables["params"]["spread"], DEFAULT)
+    return large_propagation.filter_passes(DEFAULT)
+
+
 def measure(megapixels: float, options: Options, send: Any) -> None:
     """One row of the table, in a process of its own."""
     import jaxblur
-    from jaxblur import files, large, large_propagation, pipeline
+    from jaxblur import files, large, pipeline, pyramid
 
     weights = jaxblur.load_weights(options.weights)
+    if options.third_stage and not weights.network.pyramid:
+        weights = add_third_stage(weights)
+    third_stage = weights.network.pyramid
     side = round((megapixels * 1e6) ** 0.5)
     photo = make_photo(side, options.texture, files.read_image(options.photo))
     limit = memory.parse_size(options.max_memory)
-    max_tile = pipeline.largest_tile(photo, None, limit)
+    max_tile = pipeline.largest_tile(photo, None, limit, pyramid=third_stage)
     if photo[..., 0].size < LARGE:
         jaxblur.estimate(photo, weights, max_memory=limit)
     else:
@@ -83,14 +106,17 @@ def measure(megapixels: float, options: Options, send: Any) -> None:
         "cpu_seconds": cpu_seconds,
         "cpu_seconds_per_megapixel": cpu_seconds / (side**2 / 1e6),
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "planned_bytes": memory.program_need(side, side),
+        "planned_bytes": memory.program_need(side, side, pyramid=third_stage),
     }
     if row["way"] == "strips":
-        tiles = len(ticks) - 3 - large_propagation.filter_passes(jaxblur.DEFAULT)
-        need = {"photo_bytes": 3, "edge_share": memory.DETECTED_EDGES, "max_tile": max_tile}
-        stages = np.diff(clock[[0, 1, 1 + tiles, -1], 1]).tolist()
+        # One tick before and after, and one for the edges of every scale; those of smaller ones count as networks.
+        scales = pyramid.count_scales(side, side) if third_stage else 1
+        reading = len(ticks) - 3 - count_passes(weights)
+        tiles = reading - (scales - 1)
+        need = {"photo_bytes": 3, "edge_shares": [memory.DETECTED_EDGES] * scales, "max_tile": max_tile}
+        stages = np.diff(clock[[0, 1, 1 + reading, -1], 1]).tolist()
         row |= {
-            "planned_bytes": memory.strips_need(side, side, **need),
+            "planned_bytes": memory.strips_need(side, side, pyramid=third_stage, **need),
             "max_tile": max_tile,
             "tiles": tiles,
             "cpu_seconds_of_stages": dict(zip(STAGES, stages, strict=True)),
@@ -124,7 +150,11 @@ def main() -> None:
             + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()),
             flush=True,
         )
-    settings = {"texture": options.texture, "max_memory": options.max_memory}
+    settings = {
+        "texture": options.texture,
+        "max_memory": options.max_memory,
+        "third_stage": options.third_stage,
+    }
     write(options.json, origin() | settings | {"rows": rows})
 
 

@@ -53,7 +53,7 @@ class Command:
     weights: Path | None = None
     """Weights of a plain jaxblur: a .safetensors file or the published model folder; those shipped by
     default."""
-    preset: Literal["default", "published"] = "default"
+    preset: Literal["default", "two-stage", "published"] = "default"
     """Settings of jaxblur."""
     output: Path = Path("eval-results")
     """Where results go."""

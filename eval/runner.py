@@ -1,11 +1,18 @@
-"""The loop: methods x data sets, image by image into results.jsonl, resumable, each host its own share."""
+"""The loop: methods x data sets, image by image into results.jsonl, resumable, each host its own share.
 
+Photos are decoded in one thread and handed to the method in another, so that the device works while results are scored
+and written. Times therefore are those of a busy machine: on CPU, decoding and scoring take part of it.
+"""
+
+import contextlib
 import dataclasses
+import functools
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import grain
 import jax
@@ -15,6 +22,7 @@ import jaxblur
 from eval import pictures, schema, scoring
 from eval.datasets import Dataset, Sample
 from eval.methods import Method, Prediction
+from jaxblur.prefetch import prefetch
 from jaxblur.provenance import commit
 
 logger = logging.getLogger(__name__)
@@ -96,20 +104,26 @@ def _evaluate_one(
     todo = [i for i in share if dataset.names[i] not in errors]
     done = len(share) - len(todo)
     folder = pictures.folder_of(path.parent, run.id)
-    sizes_seen: set[tuple[int, ...]] = set()
     keep = pictures.worst(errors, options.pictures) if wanted is None else wanted
-    for start in range(0, len(todo), options.batch):
-        progress(f"{method.name} on {dataset.name}", done + start, len(share))
-        samples = _read(dataset, todo[start : start + options.batch])
-        records, predictions = _run_batch(dataset, method, run.id, samples, sizes_seen, options)
-        schema.append(path, records)
-        errors |= {r.name: pictures.main_error(r.metrics) for r in records if isinstance(r, schema.Image)}
-        if wanted is None:
-            keep = pictures.worst(errors, options.pictures)
-        for sample, prediction in predictions:
-            if sample.name in keep:
-                pictures.save(folder / f"{sample.name}.npz", dataset, method, sample, prediction)
-    progress(f"{method.name} on {dataset.name}", len(share), len(share))
+    predict = functools.partial(_predict_batch, method, set(), options)
+    read = functools.partial(_read, dataset)
+    parts = [todo[start : start + options.batch] for start in range(0, len(todo), options.batch)]
+    progress(f"{method.name} on {dataset.name}", done, len(share))
+    with (
+        contextlib.closing(prefetch(read, parts, depth=1)) as decoded,
+        contextlib.closing(prefetch(predict, decoded, depth=1)) as predicted,
+    ):
+        for batch in predicted:
+            records, scored = _score_batch(dataset, method, run.id, batch)
+            schema.append(path, records)
+            errors |= {r.name: pictures.main_error(r.metrics) for r in records if isinstance(r, schema.Image)}
+            if wanted is None:
+                keep = pictures.worst(errors, options.pictures)
+            for sample, prediction in scored:
+                if sample.name in keep:
+                    pictures.save(folder / f"{sample.name}.npz", dataset, method, sample, prediction)
+            done += len(batch.samples)
+            progress(f"{method.name} on {dataset.name}", done, len(share))
     for name in {dataset.names[i] for i in share} - keep:  # cases that were among the worst for a while only
         (folder / f"{name}.npz").unlink(missing_ok=True)
     return keep
@@ -122,33 +136,41 @@ def _read(dataset: Dataset, indices: Sequence[int]) -> list[Sample]:
     )
 
 
-def _run_batch(
-    dataset: Dataset,
-    method: Method,
-    run: str,
-    samples: Sequence[Sample],
-    sizes_seen: set[tuple[int, ...]],
-    options: RunnerOptions,
-) -> tuple[list[schema.Record], list[tuple[Sample, Prediction]]]:
-    """Predict and score a batch: one record per sample, and the predictions that could be scored."""
+class _Batch(NamedTuple):
+    """Samples with their predictions, `Prediction` or what went wrong; None for a sample that cannot be used."""
+
+    samples: Sequence[Sample]
+    predictions: Sequence[Prediction | str | None]
+    seconds: float  # per photo
+    warm: bool  # whether the seconds are free of compilation
+
+
+def _predict_batch(
+    method: Method, sizes_seen: set[tuple[int, ...]], options: RunnerOptions, samples: Sequence[Sample]
+) -> _Batch:
+    """Predict a batch; adds to `sizes_seen`."""
     usable = [sample for sample in samples if not sample.problem]
     sizes = {sample.image.shape[:2] for sample in usable}
     if options.warm_up and method.compiles and sizes - sizes_seen:
         _predict(method, usable)
         sizes_seen |= sizes
     start = time.perf_counter()
-    predictions = _predict(method, usable)
+    predictions = iter(_predict(method, usable))
     seconds = (time.perf_counter() - start) / max(len(usable), 1) if method.timed else math.nan
     warm = sizes <= sizes_seen or not method.compiles
     sizes_seen |= sizes
+    return _Batch(samples, [None if s.problem else next(predictions) for s in samples], seconds, warm)
 
-    records: list[schema.Record] = [
-        schema.Failure(run=run, name=s.name, problem=s.problem) for s in samples if s.problem
-    ]
+
+def _score_batch(
+    dataset: Dataset, method: Method, run: str, batch: _Batch
+) -> tuple[list[schema.Record], list[tuple[Sample, Prediction]]]:
+    """One record per sample, and the predictions that could be scored."""
+    records: list[schema.Record] = []
     scored = []
-    for sample, prediction in zip(usable, predictions, strict=True):
-        if isinstance(prediction, str):
-            records.append(schema.Failure(run=run, name=sample.name, problem=prediction))
+    for sample, prediction in zip(batch.samples, batch.predictions, strict=True):
+        if not isinstance(prediction, Prediction):
+            records.append(schema.Failure(run=run, name=sample.name, problem=prediction or sample.problem))
             continue
         metrics, curves = scoring.score(dataset, sample, method.unit, prediction)
         scored.append((sample, prediction))
@@ -159,8 +181,8 @@ def _run_batch(
                 height=sample.image.shape[0],
                 width=sample.image.shape[1],
                 device=f"{jax.default_backend()} x {jax.local_device_count()}",
-                seconds=round(seconds, 5),
-                warm=warm,
+                seconds=round(batch.seconds, 5),
+                warm=batch.warm,
                 metrics=metrics,
                 curves=curves,
             )

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jaxblur import synthesis
     from jaxblur.architecture import ColumnConfig, NetworkConfig
-    from jaxblur.config import DEFAULT, PRESETS, PUBLISHED, Config, EdgeConfig, PropagationConfig
+    from jaxblur.batch import estimate_batch, estimate_stream
+    from jaxblur.config import DEFAULT, PRESETS, PUBLISHED, TWO_STAGE, Config, EdgeConfig, PropagationConfig
     from jaxblur.dense import PointProbabilities
     from jaxblur.domain_transform import recursive_filter
     from jaxblur.edges import detect_edges
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         BlurEstimate,
         classify_edges,
         estimate,
-        estimate_batch,
         estimate_padded,
     )
     from jaxblur.propagation import propagate
@@ -38,6 +38,7 @@ __all__ = [
     "DEFAULT",
     "PRESETS",
     "PUBLISHED",
+    "TWO_STAGE",
     "BlurEstimate",
     "ColumnConfig",
     "Config",
@@ -51,6 +52,7 @@ __all__ = [
     "estimate",
     "estimate_batch",
     "estimate_padded",
+    "estimate_stream",
     "load_weights",
     "propagate",
     "radius_to_sigma",
@@ -64,7 +66,16 @@ __all__ = [
 # Loaded on first use, so that `jaxblur --help` does not wait for JAX.
 _HOMES = {
     "architecture": ("ColumnConfig", "NetworkConfig"),
-    "config": ("DEFAULT", "PRESETS", "PUBLISHED", "Config", "EdgeConfig", "PropagationConfig"),
+    "batch": ("estimate_batch", "estimate_stream"),
+    "config": (
+        "DEFAULT",
+        "PRESETS",
+        "PUBLISHED",
+        "TWO_STAGE",
+        "Config",
+        "EdgeConfig",
+        "PropagationConfig",
+    ),
     "dense": ("PointProbabilities",),
     "domain_transform": ("recursive_filter",),
     "edges": ("detect_edges",),
@@ -72,7 +83,6 @@ _HOMES = {
         "BlurEstimate",
         "classify_edges",
         "estimate",
-        "estimate_batch",
         "estimate_padded",
     ),
     "propagation": ("propagate",),

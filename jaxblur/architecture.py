@@ -62,6 +62,7 @@ class NetworkConfig:
     input_offset: float = 0.0
     input_scale: float = 1.0
     dropout: float = 0.0
+    pyramid: bool = False  # whether the parameters of the third stage are there, see `spread`
 
     def __post_init__(self) -> None:
         if self.trunk[:1] != ("conv3",) or 1 + 2 * self.trunk.count("conv3") != GRID or "pool3" in self.trunk:

@@ -81,7 +81,7 @@ class Estimate:
         None
     )
     """Your own edge map, for one photo of the same size: 0 off edges, one other value on them."""
-    preset: Literal["default", "published"] = "default"
+    preset: Literal["default", "two-stage", "published"] = "default"
     """Settings: this project's own, or exactly those of the published system."""
     max_memory: Annotated[
         str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="(default: half of the machine's)")
@@ -119,7 +119,7 @@ class Export:
         Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: those shipped)")
     ] = None
     """Network weights, as for estimate."""
-    preset: Literal["default", "published"] = "default"
+    preset: Literal["default", "two-stage", "published"] = "default"
     """Settings, as for estimate."""
 
 

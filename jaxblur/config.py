@@ -74,12 +74,16 @@ class PropagationConfig:
 class Config:
     """All settings of `jaxblur.estimate`.
 
+    `pyramid` reads the photo at several scales and spreads the readings as trained for it (`spread`), if the weights
+    have that third stage; all settings but `edges` and `propagation.method` then only matter for weights without.
+
     `readout` turns the 23 probabilities of an edge point into a radius: the most probable level, or the expectation
     over levels. `weighting` is the weight of an edge point in the propagation: 1, or how sure B-Net is of it.
     """
 
     edges: EdgeConfig = EdgeConfig()
     propagation: PropagationConfig = PropagationConfig()
+    pyramid: bool = True
     readout: Literal["argmax", "expectation"] = "expectation"
     weighting: Literal["uniform", "confidence"] = "confidence"
 
@@ -96,6 +100,7 @@ class Config:
 
 PUBLISHED = Config(
     edges=EdgeConfig(high_floor=0.0, low_floor=0.0),
+    pyramid=False,
     readout="argmax",
     weighting="uniform",
 )
@@ -104,7 +109,10 @@ PUBLISHED = Config(
 DEFAULT = Config()
 """What `estimate` uses unless told otherwise."""
 
-PRESETS = {"default": DEFAULT, "published": PUBLISHED}
+TWO_STAGE = Config(pyramid=False)
+"""B-Net and E-Net on the photo itself, propagated by fixed settings: what `estimate` does with two-stage weights."""
+
+PRESETS = {"default": DEFAULT, "two-stage": TWO_STAGE, "published": PUBLISHED}
 
 
 def to_dict(config: Any) -> dict[str, Any]:

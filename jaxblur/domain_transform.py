@@ -75,10 +75,15 @@ def domain_distances(
     Returns:
       Horizontal and vertical distances, both (H, W), in px.
     """
+    return distances_from_steps(guide_steps(guide), sigma_s=sigma_s, sigma_r=sigma_r, barrier=barrier)
+
+
+def guide_steps(guide: Float[Array, "h w g"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """`channel_steps` of all channels added up."""
     # Channel by channel: a sum over the last axis would hold all differences at once.
     steps = [channel_steps(guide[..., c]) for c in range(guide.shape[-1])]
     horizontal, vertical = (functools.reduce(operator.add, channels) for channels in zip(*steps, strict=True))
-    return distances_from_steps((horizontal, vertical), sigma_s=sigma_s, sigma_r=sigma_r, barrier=barrier)
+    return horizontal, vertical
 
 
 def distances_from_steps(

@@ -3,20 +3,22 @@
 Its stages and their arithmetic are those of `pipeline.estimate_padded`.
 """
 
-import functools
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from jaxblur.config import Config
-from jaxblur.image import as_rgb
 from jaxblur.large_edges import detect_edges_in_strips
 from jaxblur.large_propagation import filter_passes, propagate_in_strips
+from jaxblur.large_reading import halve_in_strips, read_points
+from jaxblur.large_spread import ScalePoints, barrier_weights, spread_in_strips, spread_passes, weigh_points
+from jaxblur.pyramid import count_scales, halve_edges
+from jaxblur.reading import EdgeReading
 from jaxblur.strips import Strips
-from jaxblur.tiles import MAX_TILE, EdgeReading, Tiles, mirror, read_tile, size_bucket
+from jaxblur.tiles import MAX_TILE, Tiles, size_bucket
 from jaxblur.weights import Weights
 
 STRIP_PIXELS = 1 << 19  # about; what a strip takes then fits into the cache
@@ -55,72 +57,125 @@ def estimate_large(
       max_tile: largest side of the parts that the networks see at once, px; no matter for the result.
       strip_pixels: size of the strips that edges and filter see at once, about; no matter for the result.
     """
-    height, width = photo.shape[:2]
-    tiles = size_bucket(height, width, max_tile=max_tile)
-    columns = tiles[1] * tiles[3]
-    strips = Strips(height, width, max(min(strip_pixels // columns, tiles[0] * tiles[2]), 1), columns)
-    work = _Work(progress, height * width * (_EDGE_COST + _PASS_COST * filter_passes(config)))
-    work.total += _NETWORK_COST * height * width
-    if edges is None:
-        edges = detect_edges_in_strips(photo, strips, config=config.edges)
-    else:  # the result does not share its memory with what was passed in
-        edges = edges.copy()
-    work.advance(_EDGE_COST * height * width)
-    reading = _read_points(photo, edges, weights, tiles, config, work)
+    parts = _Parts(max_tile, strip_pixels)
+    given = (
+        None if edges is None else edges.copy()
+    )  # the result does not share its memory with what was passed in
+    if config.pyramid and weights.network.pyramid:
+        return _estimate_at_all_scales(photo, weights, given, config, parts, progress)
+    pixels = photo.shape[0] * photo.shape[1]
+    work = _Work(progress, pixels * (_EDGE_COST + _NETWORK_COST + _PASS_COST * filter_passes(config)))
+    edges, reading = _read(photo, given, weights, config, parts, work)
     radius, confidence, depth_edges = propagate_in_strips(
         photo,
         edges,
         reading,
-        strips,
+        parts.of(photo)[1],
         config=config,
-        advance=lambda: work.advance(_PASS_COST * height * width),
+        advance=lambda: work.advance(_PASS_COST * pixels),
     )
-    sparse = np.full((height, width), np.nan, np.float32)
-    sparse[edges] = reading.radius
+    return radius, confidence, edges, depth_edges, _sparse(edges, depth_edges, reading.radius)
+
+
+def _estimate_at_all_scales(
+    photo: np.ndarray,
+    weights: Weights,
+    given: Any,
+    config: Config,
+    parts: "_Parts",
+    progress: Progress | None,
+) -> Results:
+    """`estimate_large` with the third stage."""
+    parameters = weights.variables["params"]["spread"]
+    reader = dataclasses.replace(config, readout="expectation")
+    height, width = photo.shape[:2]
+    scales, passes = count_scales(height, width), spread_passes(parameters, config)
+    shares = sum(0.25**scale for scale in range(scales))  # pixels of all scales
+    work = _Work(progress, height * width * ((_EDGE_COST + _NETWORK_COST) * shares + _PASS_COST * passes))
+
+    points: list[ScalePoints] = []
+    edges, reading = _read(photo, given, weights, reader, parts, work)
+    points.append(weigh_points(edges, reading, parameters, weights.network, scale=0, scales=scales))
+    radius, depth = reading.radius, reading.depth
+    del reading
+    image = photo
+    for scale in range(1, scales):
+        image = halve_in_strips(image, parts.of(image)[1])
+        given = None if given is None else halve_edges(given)
+        own, reading = _read(image, given, weights, reader, parts, work)
+        points.append(weigh_points(own, reading, parameters, weights.network, scale=scale, scales=scales))
+        del reading
+    del image
+
+    strips = parts.of(photo)[1]
+    options = {"config": config, "advance": lambda: work.advance(_PASS_COST * height * width)}
+    barriers = barrier_weights(photo, edges, depth, parameters, strips, **options)
+    depth_edges = np.zeros(edges.shape, bool)
+    depth_edges[edges] = depth > 0.5
+    del depth
+    result = spread_in_strips(points, barriers, parameters, strips, **options)
+    del points, barriers
+    return *result, edges, depth_edges, _sparse(edges, depth_edges, radius)
+
+
+def _read(
+    photo: np.ndarray,
+    given: np.ndarray | None,
+    weights: Weights,
+    config: Config,
+    parts: "_Parts",
+    work: "_Work",
+) -> tuple[Bool[np.ndarray, "h w"], EdgeReading]:
+    """Edges, unless they are given, and what the networks say there."""
+    tiles, strips = parts.of(photo)
+    edges = detect_edges_in_strips(photo, strips, config=config.edges) if given is None else given
+    work.advance(_EDGE_COST * edges.size)
+    reading = read_points(
+        photo,
+        edges,
+        weights,
+        tiles=tiles,
+        config=config,
+        advance=lambda pixels: work.advance(_NETWORK_COST * pixels),
+        skip=lambda pixels: work.skip(_NETWORK_COST * pixels),
+    )
+    return edges, reading
+
+
+def _sparse(edges: np.ndarray, depth_edges: np.ndarray, radius: np.ndarray) -> Float[np.ndarray, "h w"]:
+    """Radius at pattern edges, NaN elsewhere."""
+    sparse = np.full(edges.shape, np.nan, np.float32)
+    sparse[edges] = radius
     sparse[depth_edges] = np.nan
-    return radius, confidence, edges, depth_edges, sparse
+    return sparse
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """How photos are cut."""
+
+    max_tile: int
+    strip_pixels: int
+
+    def of(self, photo: np.ndarray) -> tuple[Tiles, Strips]:
+        height, width = photo.shape[:2]
+        tiles = size_bucket(height, width, max_tile=self.max_tile)
+        columns = tiles[1] * tiles[3]
+        rows = max(min(self.strip_pixels // columns, tiles[0] * tiles[2]), 1)
+        return tiles, Strips(height, width, rows, columns)
 
 
 class _Work:
-    """How much is done of a total that may turn out smaller."""
+    """How much is done of a total that is known better once the edges are: the share that is told never falls."""
 
     def __init__(self, progress: Progress | None, total: float):
-        self.progress, self.total, self.done = progress, total, 0.0
+        self.progress, self.total, self.done, self.share = progress, total, 0.0, 0.0
 
     def advance(self, cost: float) -> None:
         self.done += cost
+        self.share = max(self.share, min(self.done / self.total, 1.0))
         if self.progress is not None:
-            self.progress(min(self.done / self.total, 1.0))
+            self.progress(self.share)
 
-
-def _read_points(
-    photo: np.ndarray, edges: np.ndarray, weights: Weights, tiles: Tiles, config: Config, work: _Work
-) -> EdgeReading:
-    """The networks' reading at the edge points, in scan order; a tile without any costs nothing."""
-    rows, cols, height, width = tiles
-    margin = weights.network.margin
-    masks = np.zeros((rows, height, cols, width), bool)  # one edge map per tile
-    masks.reshape(rows * height, cols * width)[: edges.shape[0], : edges.shape[1]] = edges
-    work.total -= _NETWORK_COST * (edges.size - height * width * int(masks.any((1, 3)).sum()))
-
-    def around(first: int, length: int, whole: int) -> np.ndarray:
-        return np.asarray(mirror(jnp.arange(first - margin, first + length + margin, dtype=jnp.int32), whole))
-
-    bands = []
-    for row in range(rows):
-        band = EdgeReading(*np.zeros((3, height, cols * width), np.float32))
-        lines = photo[around(row * height, height, photo.shape[0])]
-        for col in np.flatnonzero(masks[row].any((0, 2))).tolist():
-            view = lines[:, around(col * width, width, photo.shape[1])]
-            tile = _read_tile(weights, view, masks[row, :, col], config=config)
-            for plane, values in zip(band, tile, strict=True):
-                plane[:, col * width : (col + 1) * width] = values
-            work.advance(_NETWORK_COST * height * width)
-        mask = masks[row].reshape(height, -1)
-        bands.append([plane[mask] for plane in band])
-    return EdgeReading(*(np.concatenate(values) for values in zip(*bands, strict=True)))
-
-
-@functools.partial(jax.jit, static_argnames="config")
-def _read_tile(weights: Weights, view: jax.Array, mask: jax.Array, *, config: Config) -> EdgeReading:
-    return read_tile(weights, as_rgb(view), mask, config=config)
+    def skip(self, cost: float) -> None:
+        self.total -= cost

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -18,8 +18,8 @@ from jaxblur.domain_transform import (
 )
 from jaxblur.image import as_rgb
 from jaxblur.propagation import EdgeSignals, edge_signals, quotient, spatial_extent, with_support
-from jaxblur.strips import Planes, Strips, apply_to_strips, filter_in_place, inside_strip
-from jaxblur.tiles import EdgeReading, weigh
+from jaxblur.reading import EdgeReading, weigh
+from jaxblur.strips import FramePoints, Planes, Strips, apply_to_strips, filter_in_place, inside_strip
 
 _FIELDS = EdgeSignals._fields
 
@@ -52,8 +52,8 @@ def propagate_in_strips(
       advance: called after every pass of the filter.
     """
     options = {"method": config.propagation.method, "advance": advance}
-    read = _Points(edges, reading, strips)
-    steps = _guide_steps(photo, strips, config, options)
+    read = _Read(FramePoints(edges, strips), reading)
+    steps = guide_steps_in_strips(photo, strips, config=config, advance=advance)
     depth_edges = np.empty(edges.shape, bool)
     weights = _turn_into_weights(steps, read, depth_edges, config)
 
@@ -79,27 +79,24 @@ def propagate_in_strips(
     return radius, apply_to_strips(apply, strips, confidence, support, out=confidence), depth_edges
 
 
-class _Points:
+class _Read(NamedTuple):
     """Edges and what was read at them, as strips of planes."""
 
-    def __init__(self, edges: np.ndarray, reading: EdgeReading, strips: Strips):
-        self.edges, self.reading, self.strips = edges, reading, strips
-        self.first = np.concatenate([[0], np.cumsum(np.count_nonzero(edges, axis=1))])  # point of each row
+    points: FramePoints
+    reading: EdgeReading
 
     def strip(self, start: int) -> tuple[EdgeReading, np.ndarray]:
-        mask = self.strips.cut(self.edges, start)
-        end = min(start + self.strips.rows, self.strips.height)
-
-        def plane(values: Any) -> Any:
-            strip = np.zeros(mask.shape, np.float32)
-            strip[mask] = values[self.first[start] : self.first[end]]
-            return strip
-
-        return EdgeReading(*map(plane, self.reading)), mask
+        planes = EdgeReading(*(self.points.strip(values, start) for values in self.reading))
+        return planes, self.points.mask(start)
 
 
-def _guide_steps(photo: np.ndarray, strips: Strips, config: Config, options: dict[str, Any]) -> Planes:
-    """Sums over channels of the steps of the guide: the photo, smoothed by itself."""
+def guide_steps_in_strips(
+    photo: Shaped[np.ndarray, "h w 3"], strips: Strips, *, config: Config, advance: Callable[[], None]
+) -> Planes:
+    """`guide_steps` of the photo smoothed by itself, `smooth_guide`; arguments as in `propagate_in_strips`.
+
+    Five float32 planes live at a time, and two are returned.
+    """
     shape, size = photo.shape[:2], strips.size()
     weights = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for start in strips.starts():
@@ -111,7 +108,14 @@ def _guide_steps(photo: np.ndarray, strips: Strips, config: Config, options: dic
         plane = np.empty(shape, np.float32)
         for start in strips.starts():
             strips.put(plane, start, _channel(strips.cut(photo, start), channel))
-        filter_in_place(plane, weights, strips, num_iterations=config.propagation.guide_iterations, **options)
+        filter_in_place(
+            plane,
+            weights,
+            strips,
+            num_iterations=config.propagation.guide_iterations,
+            method=config.propagation.method,
+            advance=advance,
+        )
         for start in strips.starts():
             for frame, strip in zip(steps, _steps(strips.cut(plane, start, above=1)), strict=True):
                 part = frame[start : start + strips.rows]
@@ -119,9 +123,9 @@ def _guide_steps(photo: np.ndarray, strips: Strips, config: Config, options: dic
     return steps
 
 
-def _turn_into_weights(steps: Planes, read: _Points, depth_edges: np.ndarray, config: Config) -> Planes:
+def _turn_into_weights(steps: Planes, read: _Read, depth_edges: np.ndarray, config: Config) -> Planes:
     """Weights of the signals' filter, in place of the steps of the guide; fills in the depth edges as well."""
-    strips = read.strips
+    strips = read.points.strips
     for start in strips.starts():
         cut = tuple(strips.cut(frame, start) for frame in steps)
         *own, depth = _signal_weights(cut, *read.strip(start), np.int32(start), strips.size(), config=config)

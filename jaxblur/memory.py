@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from collections.abc import Sequence
 
 DETECTED_EDGES = 0.25
 """Share of the pixels that detected edges stay below: ridges are a pixel wide."""
@@ -48,27 +49,43 @@ def machine_memory() -> float:
         return math.inf
 
 
-def program_need(height: int, width: int) -> float:
-    """Most bytes that a process takes that estimates a photo in one compiled program."""
+def program_need(height: int, width: int, *, pyramid: bool) -> float:
+    """Most bytes that a process takes that estimates a photo in one compiled program.
+
+    Args:
+      height: of the photo, px.
+      width: px.
+      pyramid: whether the third stage is used.
+    """
     networks, propagation = _TILE_NEED[max(_TILE_NEED)] + 20 * height * width, 155 * height * width
     return _PROCESS + max(networks, propagation)
 
 
-def strips_need(height: int, width: int, *, photo_bytes: float, edge_share: float, max_tile: int) -> float:
+def strips_need(
+    height: int, width: int, *, photo_bytes: float, edge_shares: Sequence[float], pyramid: bool, max_tile: int
+) -> float:
     """Most bytes that a process takes that estimates a photo tile by tile and strip by strip.
 
-    Per pixel, the photo, edges and depth edges (1 each) and what is read at the edges (12 where there is one) are
-    there throughout. While the networks run, so are the feature maps of a tile. While the blur is propagated, so are
-    five planes of float32: two of weights, one that is being smoothed, two of results; and the strips at work.
+    Per pixel, the photo, edges and depth edges (1 each) and what is read at the edges are there throughout. While the
+    networks run, so are the feature maps of a tile. While the blur is propagated, so are float32 planes: two of
+    weights, one that is being smoothed, two of results, or three of smoothed signals with the third stage; and the
+    strips at work. Of an edge point, the third stage keeps weight and radius, beside the radius as it was read at the
+    finest scale. While it reads a smaller scale, there is a float32 copy of that one.
 
     Args:
       height: of the photo, px.
       width: px.
       photo_bytes: per pixel.
-      edge_share: of the pixels, on edges.
+      edge_shares: of the pixels of each scale, on edges; one scale without the third stage.
+      pyramid: whether the third stage is used.
       max_tile: largest side of tiles, one of `TILES`.
     """
-    always = photo_bytes + 2 + 12 * edge_share
-    networks = _TILE_NEED[max_tile] + always * height * width
-    propagation = _STRIPS + (always + 20) * height * width
+    read = 16 * edge_shares[0]  # by the networks
+    kept = (8 if pyramid else 16) * sum(share / 4**scale for scale, share in enumerate(edge_shares))
+    kept += 4 * edge_shares[0] if pyramid else 0
+    smaller = 12 / 4 + 12 / 16 if len(edge_shares) > 1 else 0  # the half, and the half of that
+    frames = photo_bytes + 2 + sum(1 / 4**scale for scale in range(1, len(edge_shares)))
+    planes = 24 if pyramid else 20
+    networks = _TILE_NEED[max_tile] + (frames + max(kept, read) + smaller) * height * width
+    propagation = _STRIPS + (frames + kept + planes) * height * width
     return _PROCESS + max(networks, propagation)

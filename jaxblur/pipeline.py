@@ -1,7 +1,7 @@
 """Photo -> edges -> features -> blur and depth edges -> propagation -> map, as one compiled program per size bucket."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -9,15 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxblur import memory, parallel
-from jaxblur._checks import check_not_empty, check_rank
+from jaxblur import memory
 from jaxblur.config import DEFAULT, Config
 from jaxblur.dense import PointProbabilities
+from jaxblur.domain_transform import guide_steps
 from jaxblur.edges import detect_edges
 from jaxblur.image import as_rgb, to_float
 from jaxblur.large import estimate_large
-from jaxblur.propagation import propagate
-from jaxblur.tiles import MAX_TILE, Tiles, read_tiles, size_bucket, tile_probabilities, weigh
+from jaxblur.propagation import propagate, smooth_guide
+from jaxblur.pyramid import count_scales, count_scales_traced
+from jaxblur.reading import weigh
+from jaxblur.scales import read_scales
+from jaxblur.spread import gather, spread
+from jaxblur.tiles import MAX_TILE, Tiles, read_tiles, size_bucket, tile_probabilities
 from jaxblur.weights import Weights
 
 
@@ -70,12 +74,13 @@ def estimate(
     References:
       Karaali, Harte, Jung, Deep Multi-Scale Feature Learning for Defocus Blur Estimation, IEEE TIP 2022.
     """
-    photo, given = _prepare(image, edges)
+    photo, given = prepare(image, edges)
     height, width = photo.shape[:2]
     limit = memory.machine_memory() / 2 if max_memory is None else max_memory
-    if memory.program_need(height, width) > limit:
+    pyramid = config.pyramid and weights.network.pyramid
+    if memory.program_need(height, width, pyramid=pyramid) > limit:
         given_edges = None if edges is None else given
-        tile = largest_tile(photo, given_edges, limit)
+        tile = largest_tile(photo, given_edges, limit, pyramid=pyramid)
         return BlurEstimate(
             *estimate_large(
                 photo, weights, edges=given_edges, config=config, progress=progress, max_tile=tile
@@ -83,56 +88,8 @@ def estimate(
         )
     tiles = size_bucket(height, width)
     program = _compiled(config, tiles, edges is not None)
-    result = program(weights, *_pad_to_bucket(photo, given, tiles))
-    return _to_host(result, photo.shape[:2])
-
-
-def estimate_batch(
-    images: Sequence[Any], weights: Weights, *, edges: Sequence[Any] | None = None, config: Config = DEFAULT
-) -> list[BlurEstimate]:
-    """`estimate` for many photos, spread over the local devices; sizes may differ.
-
-    Photos of the same size bucket and dtype run side by side, one per device.
-
-    Args:
-      images: photos as for `estimate`.
-      weights: see `load_weights`.
-      edges: edge maps of all photos, or None.
-      config: settings.
-
-    Returns:
-      One `BlurEstimate` per photo, in order; equal to those of `estimate`.
-
-    Raises:
-      TypeError, ValueError: as `estimate`; or the number of edge maps differs from that of the photos.
-    """
-    if edges is not None and len(edges) != len(images):
-        raise ValueError(f"edges must be as many as images ({len(images)}), got {len(edges)}")
-    # This host's devices only: each host brings its own photos.
-    local = jax.local_devices()
-    devices = len(local)
-    buckets: dict[tuple[Tiles, np.dtype], list[int]] = {}
-    for index, image in enumerate(images):
-        check_rank("image", image, (2, 3), "(H, W, 3) or (H, W)")
-        check_not_empty("image", image)
-        height, width = np.shape(image)[:2]
-        buckets.setdefault((size_bucket(height, width), np.asarray(image).dtype), []).append(index)
-
-    results: dict[int, BlurEstimate] = {}
-    replicated = parallel.replicate(weights, devices=local)
-    for (tiles, _), members in buckets.items():
-        program = _mapped(config, tiles, edges is not None)
-        for start in range(0, len(members), devices):
-            group = members[start : start + devices]
-            prepared = [_prepare(images[i], None if edges is None else edges[i]) for i in group]
-            rows = [_pad_to_bucket(photo, given, tiles) for photo, given in prepared]
-            rows += rows[-1:] * (devices - len(rows))
-            batch = [np.stack(leaves) for leaves in zip(*rows, strict=True)]
-            out = jax.tree.map(np.asarray, program(replicated, *batch))
-            for place, (index, (photo, _)) in enumerate(zip(group, prepared, strict=True)):
-                own = jax.tree.map(lambda leaf, place=place: leaf[place], out)
-                results[index] = _to_host(own, photo.shape[:2])
-    return [results[i] for i in range(len(images))]
+    result = program(weights, *pad_to_bucket(photo, given, tiles))
+    return to_host(result, photo.shape[:2])
 
 
 def classify_edges(
@@ -152,9 +109,9 @@ def classify_edges(
     Raises:
       TypeError, ValueError: as `estimate`.
     """
-    photo, given = _prepare(image, edges)
+    photo, given = prepare(image, edges)
     tiles = size_bucket(photo.shape[0], photo.shape[1], max_tile=tile)
-    padded, size, mask = _pad_to_bucket(photo, given, tiles)
+    padded, size, mask = pad_to_bucket(photo, given, tiles)
     grid, out = tile_probabilities(weights, padded, size, mask, tiles=tiles)
     taken = np.asarray(grid.valid).reshape(-1)
     points = np.asarray(grid.points).reshape(-1, 2)[taken]
@@ -188,6 +145,7 @@ def estimate_padded(
     Returns:
       Arrays of the bucket's size, valid inside `size`.
     """
+    given = edges is not None
     if edges is None:
         edges = detect_edges(image, config=config.edges, size=(size[0], size[1]))
     else:
@@ -195,6 +153,8 @@ def estimate_padded(
             jnp.arange(image.shape[1])[None, :] < size[1]
         )
         edges = edges & inside
+    if config.pyramid and weights.network.pyramid:
+        return _estimate_at_all_scales(weights, image, size, edges, given=given, tiles=tiles, config=config)
     reading = read_tiles(weights, image, size, edges, tiles=tiles, config=config)
     depth_edges, weight, depth = weigh(reading, edges, config)
     radius, confidence = propagate(
@@ -210,15 +170,45 @@ def estimate_padded(
     return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
 
 
-def largest_tile(photo: np.ndarray, edges: np.ndarray | None, limit: float) -> int:
-    """Side of the tiles, px, with which a large photo is done in the given memory."""
+def _estimate_at_all_scales(
+    weights: Weights,
+    image: jax.Array,
+    size: jax.Array,
+    edges: jax.Array,
+    *,
+    given: bool,
+    tiles: Tiles,
+    config: Config,
+) -> BlurEstimate:
+    """`estimate_padded` with the third stage."""
+    parameters = weights.variables["params"]["spread"]
+    readings = read_scales(weights, image, size, edges, given=given, tiles=tiles, config=config)
+    scales = count_scales_traced(size)
+    evidence = gather(parameters, readings, weights.network, shape=image.shape[:2], scales=scales)
+    inner = (size[0], size[1])
+    steps = guide_steps(smooth_guide(image, inner, config=config.propagation))
+    radius, confidence = spread(parameters, evidence, steps, method=config.propagation.method, size=inner)
+    finest = readings[0][0]
+    depth_edges = edges & (finest.depth > 0.5)
+    sparse = jnp.where(edges & ~depth_edges, finest.radius, jnp.nan)
+    return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
+
+
+def largest_tile(photo: np.ndarray, edges: np.ndarray | None, limit: float, *, pyramid: bool) -> int:
+    """Side of the tiles, px, with which a large photo is done in the given memory, with a third stage or without."""
     height, width = photo.shape[:2]
+    scales = range(count_scales(height, width) if pyramid else 1)
+    # Halving a photo leaves as many edge points at most as there are.
+    shares = [
+        memory.DETECTED_EDGES if edges is None else min(4**s * float(edges.mean()), 1.0) for s in scales
+    ]
     needs = {
         tile: memory.strips_need(
             height,
             width,
             photo_bytes=photo.nbytes / (height * width),
-            edge_share=memory.DETECTED_EDGES if edges is None else float(edges.mean()),
+            edge_shares=shares,
+            pyramid=pyramid,
             max_tile=tile,
         )
         for tile in memory.TILES
@@ -234,15 +224,12 @@ def largest_tile(photo: np.ndarray, edges: np.ndarray | None, limit: float) -> i
 
 @functools.lru_cache(maxsize=64)
 def _compiled(config: Config, tiles: Tiles, with_edges: bool) -> Any:
-    return jax.jit(_program(config, tiles, with_edges))
+    return jax.jit(padded_program(config, tiles, with_edges))
 
 
-@functools.lru_cache(maxsize=64)
-def _mapped(config: Config, tiles: Tiles, with_edges: bool) -> Any:
-    return parallel.map_devices(_program(config, tiles, with_edges), devices=jax.local_devices())
+def padded_program(config: Config, tiles: Tiles, with_edges: bool) -> Any:
+    """`estimate_padded` of a photo of any type that `estimate` takes, as (weights, *pad_to_bucket(...)) -> estimate."""
 
-
-def _program(config: Config, tiles: Tiles, with_edges: bool) -> Any:
     def program(weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array) -> BlurEstimate:
         image = as_rgb(image)
         return estimate_padded(
@@ -252,7 +239,7 @@ def _program(config: Config, tiles: Tiles, with_edges: bool) -> Any:
     return program
 
 
-def _prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+def prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
     """Checked photo (uint8 and uint16 as they are, else float32) and edge map (empty if None) on the host."""
     photo = np.asarray(image)
     if photo.dtype in (np.uint8, np.uint16):  # converted in the program: a quarter of the memory on the host
@@ -270,9 +257,10 @@ def _prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[
     return photo, given
 
 
-def _pad_to_bucket(
+def pad_to_bucket(
     photo: np.ndarray, edges: np.ndarray, tiles: Tiles
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Photo, size and edges as the program of `tiles` takes them."""
     rows, cols, tile_height, tile_width = tiles
     below, right = rows * tile_height - photo.shape[0], cols * tile_width - photo.shape[1]
     return (
@@ -282,5 +270,6 @@ def _pad_to_bucket(
     )
 
 
-def _to_host(result: BlurEstimate, shape: tuple[int, ...]) -> BlurEstimate:
+def to_host(result: BlurEstimate, shape: tuple[int, ...]) -> BlurEstimate:
+    """NumPy arrays of the photo's own height and width."""
     return jax.tree.map(lambda leaf: np.asarray(leaf)[: shape[0], : shape[1]].copy(), result)

@@ -1,13 +1,15 @@
 """Pictures for the eye: the blur map beside its photo, and the edges drawn on the photo.
 
-Colours mean the same radius in every picture (0 to 6 px, the range of the estimator), so that two previews
-can be compared. The colour map is viridis, which is perceptually uniform: equal steps of radius look equal.
+Colours mean the same radius in every picture (0 to 48 px, the range of the estimator), so that two previews
+can be compared. The colour map is viridis, which is perceptually uniform, over the logarithm of radius + 1:
+small radii differ visibly, and large ones fit.
 """
 
 import cv2
 import numpy as np
 
-MAX_RADIUS = 6.0  # px, the end of the colour map
+MAX_RADIUS = 48.0  # px, the end of the colour map
+_TICKS = (0, 0.5, 1, 2, 4, 8, 16, 32, 48)
 LOW_CONFIDENCE = 0.1  # below it the map is hatched
 
 _MAX_WIDTH = 1600  # of a whole picture, px
@@ -25,7 +27,12 @@ _VIRIDIS = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORM
 
 def colour_map(radius: np.ndarray) -> np.ndarray:
     """Colours of blur radii: (...) in px to (..., 3) uint8 RGB, clipped to 0 .. `MAX_RADIUS`."""
-    return _VIRIDIS[np.clip(radius * (255 / MAX_RADIUS), 0, 255).round().astype(np.uint8)]
+    return _VIRIDIS[(255 * _scale(radius)).round().astype(np.uint8)]
+
+
+def _scale(radius: np.ndarray) -> np.ndarray:
+    """Place on the colour map of a radius, 0 to 1."""
+    return np.log1p(np.clip(radius, 0, MAX_RADIUS)) / np.log1p(MAX_RADIUS)
 
 
 def draw_preview(
@@ -145,15 +152,15 @@ def _page(panels: list[np.ndarray], captions: list[str]) -> tuple[np.ndarray, li
 
 
 def _colour_bar(canvas: np.ndarray, left: int, height: int) -> None:
-    """Draw the scale, `height` px tall from the top of the panels, with a tick for every pixel of radius."""
-    radius = np.linspace(MAX_RADIUS, 0, height, dtype=np.float32)[:, None]
+    """Draw the scale, `height` px tall from the top of the panels."""
+    radius = np.expm1(np.linspace(np.log1p(MAX_RADIUS), 0, height, dtype=np.float32))[:, None]
     canvas[_CAPTION : _CAPTION + height, left : left + _BAR_WIDTH] = colour_map(radius)
-    for tick in range(int(MAX_RADIUS) + 1):
-        y = _CAPTION + round((height - 1) * (1 - tick / MAX_RADIUS))
+    for tick in _TICKS:
+        y = _CAPTION + round((height - 1) * (1 - float(_scale(np.asarray(tick)))))
         canvas[y, left + _BAR_WIDTH : left + _BAR_WIDTH + 5] = _INK
         _text(
             canvas,
-            f"{tick} px" if tick == MAX_RADIUS else f"{tick}",
+            f"{tick:g} px" if tick == MAX_RADIUS else f"{tick:g}",
             (left + _BAR_WIDTH + 10, y + 5),
             size=0.8,
         )

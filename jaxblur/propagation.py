@@ -77,15 +77,7 @@ def _propagate(radius, weight, depth, image, reliability, size, *, config: Propa
     inside = inside_mask(radius.shape, size)
     signals = edge_signals(radius, weight, reliability, inside)
     sigma_s = spatial_extent(config, height, width, dtype)
-    guide = jnp.where(inside[..., None], image.astype(dtype), 0)
-    guide = filter_by_distances(
-        guide,
-        domain_distances(guide, sigma_s=config.guide_sigma_s, sigma_r=config.guide_sigma_r),
-        sigma_s=config.guide_sigma_s,
-        num_iterations=config.guide_iterations,
-        method=config.method,
-        size=size,
-    )
+    guide = smooth_guide(image.astype(dtype), size, config=config)
     barrier = config.depth_penalty * jnp.where(inside, depth.astype(dtype), 0)
     smoothed = filter_by_distances(
         jnp.stack(signals, axis=-1),
@@ -105,6 +97,21 @@ def _propagate(radius, weight, depth, image, reliability, size, *, config: Propa
     return (
         quotient(smoothed.weighted_radius, smoothed.weight, mean_radius),
         with_support(confidence, smoothed.is_edge, sigma_s),
+    )
+
+
+def smooth_guide(
+    image: Float[Array, "h w c"], size: Size | None, *, config: PropagationConfig
+) -> Float[Array, "h w c"]:
+    """The photo smoothed by itself: its texture goes, the borders of objects stay. Arguments as in `propagate`."""
+    guide = jnp.where(inside_mask(image.shape[:2], size)[..., None], image, 0)
+    return filter_by_distances(
+        guide,
+        domain_distances(guide, sigma_s=config.guide_sigma_s, sigma_r=config.guide_sigma_r),
+        sigma_s=config.guide_sigma_s,
+        num_iterations=config.guide_iterations,
+        method=config.method,
+        size=size,
     )
 
 

@@ -53,6 +53,26 @@ class Strips(NamedTuple):
         part[...] = np.asarray(strip)[: len(part), : self.width]
 
 
+class FramePoints:
+    """Some pixels of a frame, and values at them in scan order as strips of planes."""
+
+    def __init__(self, chosen: Bool[np.ndarray, "h w"], strips: Strips):
+        self.chosen, self.strips = chosen, strips
+        self._first = np.concatenate([[0], np.cumsum(np.count_nonzero(chosen, axis=1))])  # point of each row
+
+    def mask(self, start: int) -> Bool[np.ndarray, "r w"]:
+        """The chosen pixels of the strip from row `start` on."""
+        return self.strips.cut(self.chosen, start)
+
+    def strip(self, values: Float[np.ndarray, " k"], start: int) -> Float[np.ndarray, "r w"]:
+        """The values in that strip, 0 elsewhere."""
+        mask = self.mask(start)
+        strip = np.zeros(mask.shape, np.float32)
+        end = min(start + self.strips.rows, self.strips.height)
+        strip[mask] = values[self._first[start] : self._first[end]]
+        return strip
+
+
 def inside_strip(shape: tuple[int, ...], first: Int[Array, ""], size: Int[Array, " 2"]) -> Bool[Array, "r w"]:
     """Pixels of a strip whose first row is row `first` of the photo, maybe -1, that belong to the photo."""
     row = first + jnp.arange(shape[0], dtype=jnp.int32)[:, None]
@@ -77,6 +97,7 @@ def filter_in_place(
     num_iterations: int,
     method: Method,
     advance: Callable[[], None],
+    factor: float = 1.0,
 ) -> None:
     """`domain_transform.filter_by_distances` of one plane, which is overwritten.
 
@@ -87,35 +108,37 @@ def filter_in_place(
       num_iterations: passes over rows and columns.
       method: form of the recursion.
       advance: called after every iteration.
+      factor: what the weights are multiplied by first.
     """
     horizontal, vertical = weights
+    scale = np.float32(factor)
     for iteration in range(num_iterations):
         above: Any = np.zeros(strips.columns, np.float32)
         for start in strips.starts():
             cut = (strips.cut(frame, start) for frame in (plane, horizontal, vertical))
-            strip, above = _downwards(*cut, above, np.int32(iteration), method=method)
+            strip, above = _downwards(*cut, above, scale, np.int32(iteration), method=method)
             strips.put(plane, start, strip)
         below: Any = (np.zeros(strips.columns, np.float32),) * 2
         for start in reversed(strips.starts()):
             cut = (strips.cut(frame, start) for frame in (plane, vertical))
-            strip, below = _upwards(*cut, below, np.int32(iteration), method=method)
+            strip, below = _upwards(*cut, below, scale, np.int32(iteration), method=method)
             strips.put(plane, start, strip)
         advance()
 
 
 @functools.partial(jax.jit, static_argnames="method")
-def _downwards(signal, horizontal, vertical, above, iteration, *, method: Method):
+def _downwards(signal, horizontal, vertical, above, factor, iteration, *, method: Method):
     """Rows both ways, then columns from top to bottom; and the last row, for the next strip."""
-    horizontal, vertical = _squared((horizontal, vertical), iteration)
+    horizontal, vertical = _squared((factor * horizontal, factor * vertical), iteration)
     signal = recurse(signal.T[:, None], horizontal.T, method=method).transpose(2, 1, 0)
     signal = recurse_forward(signal, vertical, above[None], method=method)[:, 0]
     return signal, signal[-1]
 
 
 @functools.partial(jax.jit, static_argnames="method")
-def _upwards(signal, vertical, below, iteration, *, method: Method):
+def _upwards(signal, vertical, below, factor, iteration, *, method: Method):
     """Columns from bottom to top; and the first row with its weight, for the next strip."""
-    vertical = _squared(vertical, iteration)
+    vertical = _squared(factor * vertical, iteration)
     after = below[0][None], below[1]
     signal = recurse_backward(signal[:, None], vertical, after, method=method)[:, 0]
     return signal, (signal[0], vertical[0])

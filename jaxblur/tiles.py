@@ -1,7 +1,7 @@
 """The networks over a whole photo, tile by tile: what bounds their memory, and lets photos share compiled programs."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxblur.config import Config
 from jaxblur.dense import PointProbabilities, classify_points, edge_points
 from jaxblur.image import as_rgb
+from jaxblur.reading import EdgeReading, read_levels
 from jaxblur.weights import Weights
 
 MAX_TILE = 512  # px; bounds the memory of the feature maps
@@ -18,20 +19,6 @@ _TILE_STEP = 64  # px; tiles of one program are multiples of it
 
 Tiles = tuple[int, int, int, int]
 """Rows and columns of tiles, and the height and width of each, px: what programs are compiled for."""
-
-
-class EdgeReading(NamedTuple):
-    """What the networks say at edge points, as planes that are 0 elsewhere (or, in `large`, as lists of points).
-
-    Attributes:
-      radius: (H, W) px, the reading of the 23 level probabilities.
-      reliability: (H, W) in [0, 1], probability that the level is within one of the most probable.
-      depth: (H, W) in [0, 1], probability of a depth edge.
-    """
-
-    radius: Any
-    reliability: Any
-    depth: Any
 
 
 def size_bucket(height: int, width: int, *, max_tile: int = MAX_TILE) -> Tiles:
@@ -69,30 +56,6 @@ def mirror(place: Int[Array, " n"], length: Any) -> Int[Array, " n"]:
     return jnp.where(place < length, place, 2 * length - 1 - place)
 
 
-def read_levels(
-    probabilities: Float[Array, "k levels"], levels: tuple[float, ...], *, readout: str
-) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
-    """Radius (px) by the most probable level or the expectation, and the probability to be within one level of it."""
-    values = jnp.asarray(levels, probabilities.dtype)
-    best = probabilities.argmax(-1)
-    near = jnp.abs(jnp.arange(len(levels))[None, :] - best[:, None]) <= 1
-    reliability = jnp.where(near, probabilities, jnp.zeros_like(probabilities)).sum(-1)
-    radius = values[best] if readout == "argmax" else probabilities @ values
-    return radius, jnp.minimum(reliability, 1.0)
-
-
-def weigh(
-    reading: EdgeReading, edges: Bool[Array, "h w"], config: Config
-) -> tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
-    """Depth edges, the weight of every pattern edge in the propagation (0 elsewhere), and the depth to be crossed."""
-    depth_edges = edges & (reading.depth > 0.5)
-    weight = (edges & ~depth_edges).astype(reading.depth.dtype)
-    if config.weighting == "confidence":
-        weight = weight * reading.reliability
-    hard = config.propagation.depth == "hard"
-    return depth_edges, weight, depth_edges.astype(weight.dtype) if hard else reading.depth
-
-
 def _cut_tiles(
     weights: Weights, image: jax.Array, size: jax.Array, edges: jax.Array, tiles: Tiles
 ) -> tuple[jax.Array, jax.Array, jax.Array, int]:
@@ -118,14 +81,14 @@ def read_tile(
     """The networks' reading at the edges `mask` of one tile; `view` has the network's margin around it."""
     points = edge_points(mask, capacity=mask.size)
     out = classify_points(weights.variables, weights.network, view, points)
-    radius, reliability = read_levels(out.blur, weights.network.levels, readout=config.readout)
+    readings = read_levels(out.blur, weights.network.levels, readout=config.readout)
 
     def plane(values: jax.Array) -> jax.Array:
         values = jnp.where(points.valid, values, jnp.zeros_like(values))
         empty = jnp.zeros(mask.shape, values.dtype)
         return empty.at[points.points[:, 0], points.points[:, 1]].add(values)
 
-    return EdgeReading(plane(radius), plane(reliability), plane(out.depth[:, 1]))
+    return EdgeReading(*map(plane, (*readings, out.depth[:, 1])))
 
 
 def read_tiles(
@@ -147,7 +110,7 @@ def read_tiles(
     def one_tile(inputs: tuple[jax.Array, jax.Array]) -> EdgeReading:
         corner, mask = inputs
         empty = jnp.zeros((height, width), image.dtype)
-        return lax.cond(mask.any(), read, lambda corner, mask: EdgeReading(empty, empty, empty), corner, mask)
+        return lax.cond(mask.any(), read, lambda corner, mask: EdgeReading(*[empty] * 4), corner, mask)
 
     def assemble(planes: jax.Array) -> jax.Array:
         return (

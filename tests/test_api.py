@@ -13,6 +13,7 @@ NAMES = {
     "DEFAULT",
     "PRESETS",
     "PUBLISHED",
+    "TWO_STAGE",
     "BlurEstimate",
     "ColumnConfig",
     "Config",
@@ -26,6 +27,7 @@ NAMES = {
     "estimate",
     "estimate_batch",
     "estimate_padded",
+    "estimate_stream",
     "load_weights",
     "propagate",
     "radius_to_sigma",
@@ -42,6 +44,7 @@ SYNTHESIS_NAMES = {
     "PATTERN",
     "add_noise",
     "blur",
+    "cat_eye_kernel",
     "composite_layers",
     "convolve",
     "disk_kernel",
@@ -50,8 +53,12 @@ SYNTHESIS_NAMES = {
     "jpeg",
     "layer_radius",
     "linear_to_srgb",
+    "plane_radius",
     "polygon_kernel",
     "quantise",
+    "render_scene",
+    "sharpen",
+    "soften",
     "srgb_to_linear",
     "valid_part",
 }
@@ -139,5 +146,9 @@ def test_random_functions_take_the_key_first():
 
 
 def test_presets_are_settings():
-    assert jaxblur.PRESETS == {"default": jaxblur.DEFAULT, "published": jaxblur.PUBLISHED}
+    assert jaxblur.PRESETS == {
+        "default": jaxblur.DEFAULT,
+        "two-stage": jaxblur.TWO_STAGE,
+        "published": jaxblur.PUBLISHED,
+    }
     assert all(isinstance(preset, jaxblur.Config) for preset in jaxblur.PRESETS.values())

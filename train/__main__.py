@@ -1,4 +1,4 @@
-"""`python -m train`: train both stages and write weights. All work is done by `train.run`."""
+"""`python -m train`: train the stages and write weights. All work is done by `train.run`."""
 
 import dataclasses
 import logging
@@ -16,7 +16,7 @@ from train.data.source import DataConfig
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """Train B-Net, then E-Net, and write weights for `jaxblur estimate --weights`.
+    """Train B-Net, then E-Net, then the dense map, and write weights for `jaxblur estimate --weights`.
 
     A run that was stopped, or killed, goes on where it was when the same command is given again.
 
@@ -37,6 +37,12 @@ class Arguments:
     """Steps of the first stage, B-Net, instead of the preset's."""
     edge_steps: int | None = None
     """Steps of the second stage, E-Net, instead of the preset's."""
+    dense_steps: int | None = None
+    """Steps of the third stage, the dense map, instead of the preset's."""
+    scenes: int | None = None
+    """Composed scenes that the third stage trains on, instead of the preset's; the networks read each once."""
+    stages: str | None = None
+    """Stages to train, of blur,edges,dense; the others' networks come from --initial. The preset paper has two."""
     contents: int | None = None
     """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
     initial: Path | None = None
@@ -55,6 +61,17 @@ class Arguments:
     """Number of processes, with --coordinator host:port."""
     process_id: Annotated[int | None, tyro.conf.arg(metavar="I")] = None
     """Number of this process, with --coordinator host:port."""
+
+
+def _stages(options: Arguments) -> tuple[str, ...]:
+    """Names of the stages to train, checked."""
+    known = ("blur", "edges", "dense")
+    if options.stages is None:
+        return known[:2] if options.preset == "paper" else known
+    given = tuple(options.stages.split(","))
+    if unknown := [name for name in given if name not in known]:
+        raise ValueError(f"stages must be some of {','.join(known)}, got {unknown[0]!r}")
+    return given
 
 
 def main(args: list[str] | None = None) -> int:
@@ -86,6 +103,7 @@ def main(args: list[str] | None = None) -> int:
         changes = {
             "blur": {"steps": options.blur_steps, "contents": options.contents},
             "edges": {"steps": options.edge_steps, "contents": options.contents},
+            "dense": {"steps": options.dense_steps, "scenes": options.scenes},
         }
         for stage, values in changes.items():
             given = {name: value for name, value in values.items() if value is not None}
@@ -97,7 +115,7 @@ def main(args: list[str] | None = None) -> int:
             validate_every=options.validate_every,
             allow_config_change=options.allow_config_change,
         )
-        training.run(config, options.output, run_options)
+        training.run(config, options.output, run_options, stages=_stages(options))
     except (ValueError, OSError, CheckpointError, ConfigChangedError, NonFiniteError) as error:
         print(f"python -m train: {error}", file=sys.stderr)
         return 2

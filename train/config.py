@@ -7,6 +7,7 @@ from typing import Literal
 
 from jaxblur.architecture import NetworkConfig
 from train.data.source import DataConfig
+from train.scene_config import SceneConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,24 @@ class StageConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class DenseConfig:
+    """The third stage: composed scenes, `scene.scenes` of them per step, read once by the networks of the first two."""
+
+    steps: int = 200
+    scenes: int = 128  # composed for training
+    held_out: int = 32
+    scene: SceneConfig = SceneConfig(view_size=288, scenes=8)
+    optimiser: OptimiserConfig = OptimiserConfig(
+        name="adam", adam_rate=1e-2, average=0.98, decay_share=0.5, warmup_steps=20
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "scenes", "held_out"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ValidationConfig:
     """Held-out validation: `contents` crops (or pairs of layers), each at every radius."""
 
@@ -115,6 +134,7 @@ class TrainConfig:
     network: NetworkConfig
     blur: StageConfig
     edges: StageConfig
+    dense: DenseConfig = DenseConfig()
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
     data: DataConfig
@@ -178,6 +198,9 @@ def smoke(data: DataConfig) -> TrainConfig:
         preset="smoke",
         blur=dataclasses.replace(full.blur, steps=12, contents=2, views=2, view_size=64, points=64),
         edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
+        dense=DenseConfig(
+            steps=4, scenes=8, held_out=8, scene=SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4)
+        ),
         validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
     )
 

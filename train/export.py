@@ -28,7 +28,7 @@ def save_variables(path: Path, variables: dict[str, Any], facts: dict[str, Any] 
     """Variables as they are trained, not folded, for the next stage or run; a safetensors file written whole."""
     flat = flax.traverse_util.flatten_dict(variables, sep="/")
     with atomic_file(path) as file:
-        arrays = {name: np.ascontiguousarray(leaf) for name, leaf in flat.items()}
+        arrays = {name: np.asarray(leaf, order="C") for name, leaf in flat.items()}
         file.write(save(arrays, metadata={"facts": json.dumps(facts or {})}))
 
 

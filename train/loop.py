@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxblur import parallel
+from jaxblur.prefetch import prefetch
 from train.checkpoints import Checkpoints
-from train.prefetch import prefetch
 from train.writers import Totals, Writers
 
 _log = logging.getLogger(__name__)

@@ -1,25 +1,31 @@
-"""A whole run: B-Net, then E-Net on its f1-NET, then the weights file."""
+"""A whole run: B-Net, then E-Net on its f1-NET, then how their readings spread, then the weights file."""
 
 import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxblur.weights import save_weights
+from jaxblur.weights import Weights, save_weights
 from train import depth_validation, export, loop
 from train.config import TrainConfig
-from train.data.source import Source, open_source
+from train.data.source import open_source
+from train.dense import DenseStage
+from train.readings import fingerprint
+from train.scenes import scene_source
 from train.stages import BlurStage, EdgeStage, stage_config
 from train.writers import read_curve
 
 _log = logging.getLogger(__name__)
 _HANDOVER = "blur.safetensors"
+
+STAGES = ("blur", "edges", "dense")
+"""In the order in which they are trained."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,8 +39,17 @@ class RunOptions:
     allow_config_change: bool = False
 
 
-def run(config: TrainConfig, folder: Path, options: RunOptions) -> Path | None:
-    """Train both stages in `folder`, going on where an earlier call stopped, and write `weights.safetensors` there.
+def run(
+    config: TrainConfig, folder: Path, options: RunOptions, *, stages: Sequence[str] = STAGES
+) -> Path | None:
+    """Train the stages in `folder`, going on where an earlier call stopped, and write `weights.safetensors` there.
+
+    Args:
+      config: of the run.
+      folder: of the run.
+      options: see `RunOptions`.
+      stages: which of "blur", "edges" and "dense". The parts of a network stage that is left out are those of
+        `config.initial`; without "dense" the weights are two-stage ones.
 
     Returns:
       The weights file, or None if the run was told to stop before its end. `variables.safetensors` beside it can be
@@ -44,25 +59,28 @@ def run(config: TrainConfig, folder: Path, options: RunOptions) -> Path | None:
       ValueError, FileNotFoundError: the photos or `config.initial` cannot be used, see `open_source`, `load_initial`.
       loop.NonFiniteError, checkpoints.CheckpointError, checkpoints.ConfigChangedError: see there.
     """
-    handover = folder / _HANDOVER
     initial, before = export.load_initial(config.initial, config.network) if config.initial else (None, {})
-    if not handover.exists():
-        stage, state = _train(config, "blur", folder, options, lambda c, s: BlurStage(c, s, initial))
-        if int(state.step) < config.blur.steps:
-            return None
-        export.save_variables(handover, stage.averaged(state))
-    blur, _ = export.load_variables(handover)
-
-    stage, state = _train(config, "edges", folder, options, lambda c, s: EdgeStage(c, s, blur, initial))
-    if int(state.step) < config.edges.steps:
+    blur = _blur_variables(config, folder, options, initial, "blur" in stages)
+    edges = (
+        None if blur is None else _edge_variables(config, folder, options, initial, blur, "edges" in stages)
+    )
+    if blur is None or edges is None:
         return None
-    edges = stage.averaged(state)
     facts = _facts(folder, before)
     params, network = export.assemble(blur, edges, config.network)
-    scenes = depth_validation.held_out_depth(stage.source, stage.config, split="train")
+    own = stage_config(config, "edges")
+    source = open_source(own.data)
+    scenes = depth_validation.held_out_depth(source, own, split="train")
     params, threshold = export.calibrate_depth(params, network, scenes)
     facts["depth_threshold_before_calibration"] = threshold
-    weights = export.make_weights(params, network, config, facts, stage.source.licences())
+    if "dense" in stages:
+        two_stage = export.make_weights(params, network, config, facts, source.licences())
+        third = _spread_parameters(config, folder, options, two_stage)
+        if third is None:
+            return None
+        params, network = {**params, "spread": third}, dataclasses.replace(network, pyramid=True)
+        facts = {**facts, **_facts(folder, {}, names=("dense",))}
+    weights = export.make_weights(params, network, config, facts, source.licences())
     path = folder / "weights.safetensors"
     if jax.process_index() == 0:
         both = {kind: {**blur[kind], **edges[kind]} for kind in edges}
@@ -72,23 +90,80 @@ def run(config: TrainConfig, folder: Path, options: RunOptions) -> Path | None:
     return path
 
 
+def _blur_variables(
+    config: TrainConfig, folder: Path, options: RunOptions, initial: Any, train: bool
+) -> dict[str, Any] | None:
+    """Variables of f1-NET and B-Net; None if the stage was told to stop."""
+    if not train:
+        return _of_initial(config, initial, BlurStage.parts)
+    handover = folder / _HANDOVER
+    if not handover.exists():
+        own = stage_config(config, "blur")
+        stage = BlurStage(own, open_source(own.data), initial)
+        state = _train(stage, folder, options, initial=config.initial)
+        if int(state.step) < config.blur.steps:
+            return None
+        export.save_variables(handover, stage.averaged(state))
+    return export.load_variables(handover)[0]
+
+
+def _edge_variables(
+    config: TrainConfig, folder: Path, options: RunOptions, initial: Any, blur: dict[str, Any], train: bool
+) -> dict[str, Any] | None:
+    """Variables of f2-NET and E-Net; None if the stage was told to stop."""
+    if not train:
+        return _of_initial(config, initial, EdgeStage.parts)
+    own = stage_config(config, "edges")
+    stage = EdgeStage(own, open_source(own.data), blur, initial)
+    state = _train(stage, folder, options, initial=config.initial)
+    return stage.averaged(state) if int(state.step) == config.edges.steps else None
+
+
+def _spread_parameters(
+    config: TrainConfig, folder: Path, options: RunOptions, weights: Weights
+) -> dict[str, Any] | None:
+    """Parameters of `jaxblur.spread`; None if the stage was told to stop."""
+    own = dataclasses.replace(config, data=dataclasses.replace(config.data, seed=config.seed))
+    stage = DenseStage(own, scene_source(own.data, config.dense.scene), weights, folder / "dense")
+    state = _train(stage, folder, options, weights=weights)
+    return stage.averaged(state) if int(state.step) == config.dense.steps else None
+
+
+def _of_initial(
+    config: TrainConfig, initial: dict[str, Any] | None, parts: tuple[str, ...]
+) -> dict[str, Any]:
+    """Variables of parts that are not trained now."""
+    missing = [part for part in parts if initial is None or not initial["params"].get(part)]
+    if initial is None or missing:
+        raise ValueError(
+            f"stages: without the stage that trains them, {' and '.join(missing)} must come from --initial, "
+            f"got {config.initial or 'none'}"
+        )
+    return {kind: {part: tree.get(part, {}) for part in parts} for kind, tree in initial.items()}
+
+
 def _train(
-    config: TrainConfig,
-    name: str,
+    stage: Any,
     folder: Path,
     options: RunOptions,
-    make: Callable[[TrainConfig, Source], Any],
-) -> tuple[Any, Any]:
-    own = stage_config(config, name)
-    stage = make(own, open_source(own.data))
-    settings = json.loads(json.dumps(dataclasses.asdict(own), default=str))
+    *,
+    initial: Path | None = None,
+    weights: Weights | None = None,
+) -> Any:
+    """State of a stage after its training, or as far as it got; `initial` and `weights` are what it starts from."""
+    config: TrainConfig = stage.config
+    settings = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     settings["data"].pop("photos")  # the same photos may lie elsewhere when a run goes on
     settings.pop("initial")
-    if config.initial is not None:
-        settings["initial"] = hashlib.sha256(config.initial.read_bytes()).hexdigest()
+    for later in STAGES[STAGES.index(stage.name) + 1 :]:
+        settings.pop(later)
+    if initial is not None:
+        settings["initial"] = hashlib.sha256(initial.read_bytes()).hexdigest()
+    if weights is not None:
+        settings["weights"] = fingerprint(weights)
     state = loop.run(
         stage,
-        workdir=folder / name,
+        workdir=folder / stage.name,
         config_dict=settings,
         num_steps=stage.stage.steps,
         seed=config.seed,
@@ -98,13 +173,15 @@ def _train(
         allow_config_change=options.allow_config_change,
         max_seconds=options.max_seconds,
     )
-    return stage, jax.tree.map(np.asarray, state)
+    return jax.tree.map(np.asarray, state)
 
 
-def _facts(folder: Path, before: dict[str, Any]) -> dict[str, Any]:
+def _facts(
+    folder: Path, before: dict[str, Any], *, names: Sequence[str] = ("blur", "edges")
+) -> dict[str, Any]:
     """Samples and steps of each stage, with those of the run it started from, and its last validation."""
     out: dict[str, Any] = {}
-    for name in ("blur", "edges"):
+    for name in names:
         lines = read_curve(folder / name / "curve.jsonl")
         for key, count in (("step", f"{name}_steps"), ("samples", f"{name}_samples")) if lines else ():
             out[count] = before.get(count, 0) + lines[-1][key]

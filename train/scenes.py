@@ -19,6 +19,7 @@ from train import scene_layers
 from train.data.config import DataConfig
 from train.data.source import Source, Split, open_source
 from train.samples import NO_JPEG
+from train.scene_config import APERTURES, SceneConfig
 
 MAX_LAYERS = 5  # background included
 _KIND, _SPLITS = 2, ("train", "held_out")  # part of every seed; `Source` uses kinds 0 and 1
@@ -28,55 +29,8 @@ _MAX_SIGMA, _CELLS = (
     6,
 )  # of the gate: crops of this size are seldom as sharp everywhere as the small ones
 _CAT_EYE = 0.5  # largest shift between the two rims, in radii
-_REACH = 1.18  # greatest reach of an aperture of radius 1: pentagon 1.15, cat's eye 1.17
-_APERTURES = ("disk", "cat's eye", "5 blades", "6 blades", "8 blades")
 _JPEG_BLOCK = 16  # px, with halved chroma
 _SUBSAMPLE_SHARE = 0.7  # of JPEG files
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SceneConfig:
-    """What scenes look like; shares are probabilities per scene or layer, ranges are drawn from log-uniformly."""
-
-    view_size: int = 320  # px
-    scenes: int = 4  # per batch
-    max_radius: float = 24.0  # px; radii are cut off there
-    min_peak: float = 1.5  # px; the greatest radius in a view lies between this and `max_radius`
-    slices: int = 12  # see `synthesis.render_scene`
-    slant_share: float = 0.55  # of layers whose radius varies
-    plain_share: float = 0.25  # of nearer layers without texture
-    plain_background_share: float = 0.08
-    object_share: float = 0.6  # of nearer layers cut out along outlines; the others are procedural shapes
-    focus_share: float = 0.8  # of scenes in which the focal plane meets a visible surface
-    aperture_shares: tuple[float, ...] = (0.5, 0.2, 0.1, 0.1, 0.1)  # in the order of `_APERTURES`
-    linear_share: float = 0.8
-    noise_share: float = 0.75
-    read_noise: tuple[float, float] = (2e-4, 3e-3)  # linear light, 1 = white
-    shot_noise: tuple[float, float] = (3e-3, 3e-2)
-    soften_share: float = 0.4
-    max_soften: float = 0.3  # luma; chroma up to 1. 0.3 blurs as a disk of radius 0.8 px
-    sharpen_share: float = 0.4
-    max_sharpen: float = 1.0
-    jpeg_share: float = 0.5
-    jpeg_quality: tuple[float, float] = (60.0, 97.0)
-    quantise_share: float = 0.9
-
-    def __post_init__(self) -> None:
-        if not 0 < self.min_peak <= self.max_radius:
-            raise ValueError(f"min_peak must be in (0, max_radius], got {self.min_peak}")
-        for name in ("view_size", "scenes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for field in dataclasses.fields(self):
-            if field.name.endswith("_share") and not 0 <= getattr(self, field.name) <= 1:
-                raise ValueError(f"{field.name} must be in [0, 1], got {getattr(self, field.name)}")
-        if len(self.aperture_shares) != len(_APERTURES) or abs(sum(self.aperture_shares) - 1) > 1e-6:
-            raise ValueError(f"aperture_shares must be 5 numbers of sum 1, got {self.aperture_shares}")
-
-    @property
-    def margin(self) -> int:
-        """Px around the view from which light gets into it."""
-        return math.ceil(_REACH * self.max_radius)
 
 
 class Scenes(NamedTuple):
@@ -89,7 +43,7 @@ class Scenes(NamedTuple):
 class Camera(NamedTuple):
     """How a scene is taken."""
 
-    aperture: Int[Array, ""]  # index into `_APERTURES`
+    aperture: Int[Array, ""]  # index into `APERTURES`
     rotation: Float[Array, ""]  # of the blades, radians
     shift: Float[Array, "2"]  # of the cat's eye
     linear: Bool[Array, ""]  # blurred in linear light
@@ -266,7 +220,7 @@ def _draw_camera(rng: np.random.Generator, config: SceneConfig) -> Camera:
     angle, length = rng.uniform(0, 2 * math.pi), rng.uniform(0.15, _CAT_EYE)
     quality = rng.uniform(*config.jpeg_quality)
     return Camera(
-        aperture=jnp.int32(rng.choice(len(_APERTURES), p=config.aperture_shares)),
+        aperture=jnp.int32(rng.choice(len(APERTURES), p=config.aperture_shares)),
         rotation=jnp.float32(rng.uniform(0, 2 * math.pi)),
         shift=jnp.array([length * math.sin(angle), length * math.cos(angle)], jnp.float32),
         linear=jnp.bool_(rng.random() < config.linear_share),

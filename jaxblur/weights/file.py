@@ -17,6 +17,7 @@ from safetensors.numpy import save
 from jaxblur.architecture import NetworkConfig, config_from_dict
 from jaxblur.files import atomic_file
 from jaxblur.nets import DefocusNet
+from jaxblur.spread import init_parameters
 from jaxblur.weights.published import read_published
 
 FORMAT = "jaxblur-weights-1"
@@ -52,10 +53,14 @@ def expected_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
     tree: Any = jax.eval_shape(
         lambda key, x: net.init(key, x, method=DefocusNet.classify_patches), jax.random.key(0), patch
     )
-    return {
+    shapes = {
         name: leaf.shape
         for name, leaf in dict[str, Any](flax.traverse_util.flatten_dict(tree, sep="/")).items()
     }
+    if network.pyramid:
+        third = jax.eval_shape(lambda: init_parameters(network))
+        shapes |= {f"params/spread/{name}": leaf.shape for name, leaf in third.items()}
+    return shapes
 
 
 def from_arrays(
@@ -120,7 +125,7 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
     """
     path = Path(path)
     flat = flax.traverse_util.flatten_dict(weights.variables, sep="/")
-    arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in flat.items()}
+    arrays = {name: np.asarray(leaf, np.float32, order="C") for name, leaf in flat.items()}
     header = {
         **weights.metadata,
         "format": FORMAT,

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 _COLUMNS = tuple(f"convolutions_{i}/kernel" for i in range(4))
 _F1 = tuple(f"params/f1/columns_{column}/{layer}" for column in range(3) for layer in _COLUMNS)
@@ -43,6 +42,8 @@ def read_published(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _read_array(folder: Path, name: str) -> np.ndarray:
+    import scipy.io  # takes a quarter of a second, which the shipped weights need not wait for
+
     try:
         return np.asarray(scipy.io.loadmat(str(folder / name))["weights"], np.float32)
     except FileNotFoundError:

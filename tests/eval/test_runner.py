@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import eval_dummies
@@ -72,6 +73,7 @@ def test_resuming_repeats_nothing_and_changes_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         _run(tmp_path / "parts", methods=[method], batch=2)
     assert calls == ["0", "1", "2", "3", "4"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
     calls.clear()
     method = dataclasses.replace(
         _constant(), predict=lambda n, i: (calls.extend(n), _constant().predict(n, i))[1]
@@ -80,6 +82,42 @@ def test_resuming_repeats_nothing_and_changes_nothing(tmp_path):
     assert calls == ["4"]
     assert [r.metrics for r in resumed[0].images] == [r.metrics for r in whole[0].images]
     assert resumed[0].means["radius_mae"] == whole[0].means["radius_mae"]
+
+
+def test_the_method_works_while_results_are_scored(tmp_path, monkeypatch):
+    """Scoring the first batch waits for the prediction of the second; one after the other, it would wait forever."""
+    asked, score = threading.Event(), runner.scoring.score
+
+    def predict(names, images):
+        if "1" in names:
+            asked.set()
+        return _constant().predict(names, images)
+
+    def patient(*arguments):
+        assert asked.wait(timeout=30)
+        return score(*arguments)
+
+    monkeypatch.setattr(runner.scoring, "score", patient)
+    (result,) = _run(tmp_path, methods=[dataclasses.replace(_constant(), predict=predict)], batch=1)
+    assert [r.name for r in result.images] == ["0", "1", "2", "3", "4"]
+
+
+def test_only_a_few_batches_are_read_ahead(tmp_path, monkeypatch):
+    read, seen = [], []
+    dataset = _dataset(12)
+    dataset = dataclasses.replace(dataset, read=lambda i, own=dataset.read: (read.append(i), own(i))[1])
+    score = runner.scoring.score
+
+    def slow(*arguments):
+        seen.append(len(read) - len(seen))
+        threading.Event().wait(0.05)
+        return score(*arguments)
+
+    monkeypatch.setattr(runner.scoring, "score", slow)
+    _run(tmp_path, datasets=[dataset], batch=1)
+    # being scored; predicted and put by, next to be put by; the same of those read
+    assert len(read) == 12 and max(seen) <= 5
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
 def test_other_settings_or_data_are_another_run(tmp_path):

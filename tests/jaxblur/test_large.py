@@ -11,6 +11,7 @@ from jaxblur.config import DEFAULT, PUBLISHED, PropagationConfig
 from tests.jaxblur.test_pipeline import EDGES, PHOTO, assert_same, photo_like, quick, weights  # noqa: F401
 
 SHAPE = (75, 94)  # two tiles by two of 64 px; their bucket is 128 px wide
+PLAN = {"photo_bytes": 3, "edge_shares": [0.25], "pyramid": False}  # of a photo of 8 bits
 SOFT = dataclasses.replace(
     DEFAULT,
     readout="argmax",
@@ -95,17 +96,17 @@ def test_large_photos_are_done_in_parts(weights, parts, quick):
     config, traces = quick
     huge = np.broadcast_to(np.uint8(9), (20_000, 20_000, 3))
     for photo, max_tile in [(PHOTO, 128), (PHOTO, 256), (huge, 512)]:
-        need = memory.strips_need(*photo.shape[:2], photo_bytes=3, edge_share=0.25, max_tile=max_tile)
+        need = memory.strips_need(*photo.shape[:2], **PLAN, max_tile=max_tile)
         result = pipeline.estimate(photo, weights, max_memory=need, progress=print)
         assert isinstance(result, pipeline.BlurEstimate)
         assert parts[-1] == {"edges": None, "progress": print, "config": DEFAULT, "max_tile": max_tile}
-    pipeline.estimate(PHOTO, weights, config=config, max_memory=memory.program_need(6, 7))
+    pipeline.estimate(PHOTO, weights, config=config, max_memory=memory.program_need(6, 7, pyramid=False))
     assert len(parts) == 3 and len(traces) == 1
 
 
 def test_half_the_machine_is_the_limit_unless_told(weights, parts, quick, monkeypatch):
     config, _ = quick
-    need = memory.program_need(6, 7)
+    need = memory.program_need(6, 7, pyramid=False)
     for machine, count in [(2 * need, 0), (1.9 * need, 1)]:
         monkeypatch.setattr(memory, "machine_memory", lambda machine=machine: machine)
         pipeline.estimate(PHOTO, weights, config=config)
@@ -117,6 +118,6 @@ def test_too_little_memory_is_told_before_any_work(weights, parts):
         ValueError, match=r"max_memory must be at least .* MB for a photo of 7x6 px, got 90 MB"
     ):
         pipeline.estimate(PHOTO, weights, max_memory=90e6)
-    least = memory.strips_need(6, 7, photo_bytes=3, edge_share=0, max_tile=128)
+    least = memory.strips_need(6, 7, **PLAN | {"edge_shares": [0]}, max_tile=128)
     pipeline.estimate(PHOTO, weights, edges=EDGES, max_memory=least)
     assert parts[0]["edges"] is not None

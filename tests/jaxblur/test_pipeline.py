@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 import jaxblur
-from jaxblur import dense, pipeline
-from jaxblur import tiles as jaxblur_tiles
+from jaxblur import batch, dense, pipeline, reading
 from jaxblur.architecture import ColumnConfig, NetworkConfig
 from jaxblur.config import DEFAULT, PUBLISHED, Config, PropagationConfig
 from jaxblur.edges import detect_edges
@@ -103,7 +102,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(pipeline, "estimate_padded", green)
     yield Config(propagation=PropagationConfig(fallback_radius=123.0)), traces
     pipeline._compiled.cache_clear()
-    pipeline._mapped.cache_clear()
+    batch._mapped.cache_clear()
 
 
 PATCHWISE = jax.jit(lambda variables, x, points: dense.classify_points_patchwise(variables, TINY, x, points))
@@ -168,11 +167,11 @@ def test_bucket_holds_the_photo(height, width):
 def test_batch_equals_one_by_one(weights, rng):
     photos = [photo_like(rng, *shape) for shape in [(20, 30), (33, 25), (64, 64)]]
     edges = [rng.random(photo.shape[:2]) < 0.2 for photo in photos]
-    batch = pipeline.estimate_batch(photos, weights, edges=edges)
-    for got, photo, mask in zip(batch, photos, edges, strict=True):
+    results = batch.estimate_batch(photos, weights, edges=edges)
+    for got, photo, mask in zip(results, photos, edges, strict=True):
         check_contract(got, photo.shape[:2])
         assert_same(got, pipeline.estimate(photo, weights, edges=mask))
-    assert pipeline.estimate_batch([], weights) == []
+    assert batch.estimate_batch([], weights) == []
 
 
 PHOTO, EDGES = np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), bool)
@@ -196,13 +195,13 @@ def test_bad_input_is_refused_in_one_line(image, edges, error, message, weights)
     with pytest.raises(error, match=message) as one:
         pipeline.estimate(image, weights, edges=edges)
     with pytest.raises(error, match=message) as many:
-        pipeline.estimate_batch([image], weights, edges=None if edges is None else [edges])
+        batch.estimate_batch([image], weights, edges=None if edges is None else [edges])
     assert "\n" not in str(one.value) + str(many.value)
 
 
 def test_batch_needs_as_many_edge_maps(weights):
     with pytest.raises(ValueError, match=r"edges must be as many as images \(2\), got 1"):
-        pipeline.estimate_batch([PHOTO, PHOTO], weights, edges=[EDGES])
+        batch.estimate_batch([PHOTO, PHOTO], weights, edges=[EDGES])
 
 
 def test_radius_is_differentiable_in_the_photo(weights, rng):
@@ -235,11 +234,13 @@ def test_reflect_pad_is_that_of_opencv(shape, rng):
 def test_read_levels(readout, rng):
     levels = (0.5, 1.0, 2.0, 4.0)
     probabilities = rng.dirichlet([0.5] * 4, size=9).astype(np.float32)
-    radius, reliability = jaxblur_tiles.read_levels(jnp.asarray(probabilities), levels, readout=readout)
-    for p, r, sure in zip(probabilities, np.asarray(radius), np.asarray(reliability), strict=True):
+    radius, spread, reliability = reading.read_levels(jnp.asarray(probabilities), levels, readout=readout)
+    for p, r, s, sure in zip(probabilities, *map(np.asarray, (radius, spread, reliability)), strict=True):
         k = int(np.argmax(p))
         wanted = levels[k] if readout == "argmax" else sum(a * b for a, b in zip(p, levels, strict=True))
         np.testing.assert_allclose(r, wanted, rtol=1e-6)
+        mean = np.dot(p, levels)
+        np.testing.assert_allclose(s, max(np.sqrt(np.dot(p, (levels - mean) ** 2)), 1e-3), rtol=1e-5)
         np.testing.assert_allclose(sure, p[max(k - 1, 0) : k + 2].sum(), rtol=1e-6)
 
 
@@ -271,7 +272,7 @@ def test_batch_of_mixed_sizes_and_types_keeps_the_order(weights, rng, quick):
     shapes = [(20, 30), (70, 20), (33, 25), (64, 64), (21, 31)] + 9 * [(5, 7)]
     photos = [photo_like(rng, *shape) for shape in shapes]
     photos[2] = (photos[2] / 255).astype(np.float32)
-    for got, photo in zip(pipeline.estimate_batch(photos, weights, config=config), photos, strict=True):
+    for got, photo in zip(batch.estimate_batch(photos, weights, config=config), photos, strict=True):
         wanted = photo[..., 1] if photo.dtype == np.float32 else photo[..., 1] / np.float32(255)
         np.testing.assert_allclose(got.radius, wanted, atol=1e-7)
     assert sorted(traces) == [(1, 1, 64, 64), (1, 1, 64, 64), (1, 1, 128, 64)]

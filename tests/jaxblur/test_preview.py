@@ -5,7 +5,7 @@ from jaxblur import preview
 
 
 def test_colours_have_a_fixed_range_and_saturate():
-    low, mid, high, beyond, below = preview.colour_map(np.float32([0, 3, 6, 60, -1]))
+    low, mid, high, beyond, below = preview.colour_map(np.float32([0, 6, 48, 60, -1]))
     np.testing.assert_allclose(low, (68, 1, 84), atol=1)  # the two ends of viridis
     np.testing.assert_allclose(high, (253, 231, 37), atol=1)
     np.testing.assert_array_equal(beyond, high)

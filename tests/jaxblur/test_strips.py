@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxblur.domain_transform import coupled_pixels, domain_distances, domain_weights, filter_by_distances
-from jaxblur.strips import Strips, apply_to_strips, filter_in_place, inside_strip
+from jaxblur.strips import FramePoints, Strips, apply_to_strips, filter_in_place, inside_strip
 
 
 def test_cut_and_put_are_inverse_and_zero_outside(rng):
@@ -59,3 +59,26 @@ def test_filter_is_that_of_the_whole_frame(rng, method, rows, shape):
         np.testing.assert_array_equal(plane, expected[..., 0])
     else:  # the tree of the parallel scan depends on the length, hence its rounding
         np.testing.assert_allclose(plane, expected[..., 0], atol=1e-6)
+
+
+def test_filter_with_a_factor(rng):
+    signal = rng.random((23, 14), np.float32)
+    weights = tuple(rng.random((23, 14), np.float32) for _ in range(2))
+    halves = tuple(np.float32(0.5) * plane for plane in weights)
+    planes = []
+    for own, options in [(weights, {"factor": 0.5}), (halves, {})]:
+        planes.append(signal.copy())
+        strips = Strips(23, 14, 8, 16)
+        filter_in_place(planes[-1], own, strips, num_iterations=3, method="scan", advance=list, **options)
+    np.testing.assert_allclose(*planes, rtol=1e-6)
+    assert np.abs(planes[0] - signal).max() > 0.01
+
+
+def test_frame_points(rng):
+    frame = rng.random((7, 5), np.float32)
+    chosen = frame < 0.4
+    points = FramePoints(chosen, Strips(7, 5, 3, 6))
+    planes = [(points.strip(frame[chosen], start), points.mask(start)) for start in (0, 3, 6)]
+    values, masks = (np.concatenate(strips)[:7, :5] for strips in zip(*planes, strict=True))
+    np.testing.assert_array_equal(masks, chosen)
+    np.testing.assert_array_equal(values, np.where(chosen, frame, 0))

@@ -25,13 +25,15 @@ NETWORK = NetworkConfig(
     level_head="ordinal",
     input_offset=0.5,
     input_scale=3.0,
+    pyramid=True,
 )
 METADATA = {"name": "a test", "licence": "Apache-2.0", "note": 'two\nlines, "quotes", Ünicode'}
 
 
 def random_arrays(network, rng):
     return {
-        name: rng.normal(size=shape).astype(np.float32) for name, shape in expected_shapes(network).items()
+        name: np.asarray(rng.normal(size=shape), np.float32)
+        for name, shape in expected_shapes(network).items()
     }
 
 

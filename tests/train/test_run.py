@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jaxblur
+from jaxblur import spread
 from tests.train.tiny import tiny_config, write_photos
 from train import __main__ as command
 from train import export, forward
@@ -19,7 +20,7 @@ def standard_promotion():
         yield
 
 
-def test_both_stages_then_an_estimate(tmp_path):
+def test_all_stages_then_an_estimate(tmp_path):
     """A run that is stopped in the first stage goes on, and ends in weights that estimate."""
     photos = write_photos(tmp_path)
     config, folder = tiny_config(photos), tmp_path / "run"
@@ -31,6 +32,7 @@ def test_both_stages_then_an_estimate(tmp_path):
     assert weights.network.normalisation == "bias" and weights.network.level_head == "ordinal"
     facts = json.loads(weights.metadata["facts"])
     assert facts["blur_steps"] == 4 and facts["edges_steps"] == 3 and facts["blur_samples"] > 0
+    assert facts["dense_steps"] == 2 and weights.network.pyramid
     assert sum(json.loads(weights.metadata["training_photos"]).values()) == 3
 
     again = dataclasses.replace(
@@ -39,7 +41,9 @@ def test_both_stages_then_an_estimate(tmp_path):
         blur=dataclasses.replace(config.blur, steps=1),
         edges=dataclasses.replace(config.edges, steps=1),
     )
-    more = jaxblur.load_weights(training.run(again, tmp_path / "again", training.RunOptions()))
+    stages = ("blur", "edges")
+    more = jaxblur.load_weights(training.run(again, tmp_path / "again", training.RunOptions(), stages=stages))
+    assert not more.network.pyramid
     assert json.loads(more.metadata["facts"])["blur_steps"] == 5
     start, one_on = (
         export.load_variables(f / "variables.safetensors")[0]["params"] for f in (folder, tmp_path / "again")
@@ -51,6 +55,41 @@ def test_both_stages_then_an_estimate(tmp_path):
     rng = np.random.default_rng(0)
     result = jaxblur.estimate((rng.random((40, 50)) * 255).astype(np.uint8), weights)
     assert result.edges.any() and np.isfinite(result.radius).all()
+
+
+def test_the_third_stage_alone_leaves_the_networks_and_uses_its_readings_again(tmp_path):
+    photos = write_photos(tmp_path)
+    config = tiny_config(photos)
+    variables = forward.init_variables(jax.random.key(1), config.network)
+    start = tmp_path / "start.safetensors"
+    export.save_variables(start, variables)
+    config = dataclasses.replace(config, initial=start)
+    options = training.RunOptions(save_every=1)
+    folder = tmp_path / "run"
+    assert (
+        training.run(config, folder, training.RunOptions(max_seconds=0.0, save_every=1), stages=("dense",))
+        is None
+    )
+    (kept,) = (folder / "dense").glob("readings-*")
+    made = {path.name: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert set(made) == {"train_00000.npz", "held_out_00000.npz"}
+    one = jaxblur.load_weights(training.run(config, folder, options, stages=("dense",)))
+    assert {path.name: path.stat().st_mtime_ns for path in kept.iterdir()} == made
+
+    two = jaxblur.load_weights(training.run(config, tmp_path / "straight", options, stages=("dense",)))
+    params = one.variables["params"]
+    jax.tree.map(np.testing.assert_array_equal, params, two.variables["params"])
+    own = {
+        parts: {kind: {part: tree[part] for part in parts} for kind, tree in variables.items()}
+        for parts in (("f1", "b"), ("f2", "e"))
+    }
+    before, _ = export.assemble(*own.values(), config.network)
+    jax.tree.map(np.testing.assert_array_equal, params["b"], jax.tree.map(np.asarray, before["b"]))
+    plain = spread.init_parameters(one.network)
+    moved = {name: float(np.abs(params["spread"][name] - plain[name]).max()) for name in plain}
+    assert moved["extent"] > 1e-4 and moved["confidence"] > 1e-4 and moved["level_weight"] > 1e-4
+    with pytest.raises(ValueError, match="f1 and b must come from --initial, got none"):
+        training.run(dataclasses.replace(config, initial=None), tmp_path / "none", options, stages=("dense",))
 
 
 def _distance(one, other):

@@ -8,9 +8,12 @@ from typing import Any
 
 
 def prefetch(
-    make: Callable[[int], Any], steps: Iterable[int], *, depth: int = 2
+    make: Callable[[Any], Any], items: Iterable[Any], *, depth: int = 2
 ) -> Generator[Any, None, None]:
-    """Yield `make(step)` for each step, made up to `depth` ahead in a thread; its errors come out here."""
+    """Yield `make(item)` for each item, made up to `depth` ahead in a thread; its errors come out here, in turn.
+
+    `items` is read in that thread too, no further ahead than the results.
+    """
     results: queue.Queue[Any] = queue.Queue(maxsize=depth)
     closed = threading.Event()
 
@@ -21,10 +24,10 @@ def prefetch(
 
     def work() -> None:
         try:
-            for step in steps:
+            for item in items:
                 if closed.is_set():
                     return
-                put((make(step), None))
+                put((make(item), None))
             put(None)
         except BaseException as error:
             put((None, error))
@@ -32,11 +35,11 @@ def prefetch(
     thread = threading.Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
-        while (item := results.get()) is not None:
-            batch, error = item
+        while (made := results.get()) is not None:
+            result, error = made
             if error is not None:
                 raise error
-            yield batch
+            yield result
     finally:
         closed.set()
         thread.join()

@@ -1,0 +1,142 @@
+"""Many photos over the local devices: prepared in a thread, computed side by side, handed out in order."""
+
+import contextlib
+import functools
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxblur import parallel
+from jaxblur.config import DEFAULT, Config
+from jaxblur.pipeline import BlurEstimate, pad_to_bucket, padded_program, prepare, to_host
+from jaxblur.prefetch import prefetch
+from jaxblur.tiles import Tiles, size_bucket
+from jaxblur.weights import Weights
+
+_PATIENCE = 4  # times the number of devices: photos that one waits for others of its bucket
+
+
+class _Photo(NamedTuple):
+    """A photo padded to its bucket; photos of one `program` can run side by side."""
+
+    index: int
+    program: tuple[Tiles, np.dtype]
+    shape: tuple[int, ...]
+    row: tuple[np.ndarray, ...]
+
+
+def estimate_stream(
+    images: Iterable[Any], weights: Weights, *, edges: Iterable[Any] | None = None, config: Config = DEFAULT
+) -> Generator[BlurEstimate, None, None]:
+    """`estimate` for any number of photos, spread over the local devices; results come one by one, as they are made.
+
+    Photos are taken from `images` in a thread while the devices work: a generator that decodes them costs no time.
+    They are taken only a few ahead, so memory does not grow with their number.
+
+    Args:
+      images: photos as for `estimate`; sizes may differ. Those of the same size bucket and dtype run side by side.
+      weights: see `load_weights`.
+      edges: edge maps of all photos, or None.
+      config: settings.
+
+    Yields:
+      One `BlurEstimate` per photo, in order; equal to those of `estimate`.
+
+    Raises:
+      TypeError, ValueError: as `estimate`, after the results of all photos before; so does any error of `images`.
+        Or the number of edge maps differs from that of the photos.
+    """
+    local = jax.local_devices()  # this host's devices only: each host brings its own photos
+    replicated = parallel.replicate(weights, devices=local)
+    pairs = ((image, None) for image in images) if edges is None else zip(images, edges, strict=True)
+
+    def launch(group: Sequence[_Photo]) -> BlurEstimate:
+        rows = [photo.row for photo in group]
+        rows += rows[-1:] * (len(local) - len(rows))
+        program = _mapped(config, group[0].program[0], edges is not None)
+        out = program(replicated, *(np.stack(leaves) for leaves in zip(*rows, strict=True)))
+        jax.tree.map(lambda leaf: leaf.copy_to_host_async(), out)
+        return out
+
+    done: dict[int, BlurEstimate] = {}
+    following = 0
+    with contextlib.closing(prefetch(_prepare, enumerate(pairs), depth=max(len(local), 2))) as photos:
+        for group, out in _one_ahead(launch, _groups(photos, len(local))):
+            out = jax.tree.map(np.asarray, out)  # waits for the device
+            for place, photo in enumerate(group):
+                own = jax.tree.map(lambda leaf, place=place: leaf[place], out)
+                done[photo.index] = to_host(own, photo.shape)
+            while following in done:
+                yield done.pop(following)
+                following += 1
+
+
+def estimate_batch(
+    images: Sequence[Any], weights: Weights, *, edges: Sequence[Any] | None = None, config: Config = DEFAULT
+) -> list[BlurEstimate]:
+    """`estimate` for many photos, spread over the local devices; sizes may differ. The list of `estimate_stream`.
+
+    Args:
+      images: photos as for `estimate`.
+      weights: see `load_weights`.
+      edges: edge maps of all photos, or None.
+      config: settings.
+
+    Returns:
+      One `BlurEstimate` per photo, in order; equal to those of `estimate`.
+
+    Raises:
+      TypeError, ValueError: as `estimate`; or the number of edge maps differs from that of the photos.
+    """
+    if edges is not None and len(edges) != len(images):
+        raise ValueError(f"edges must be as many as images ({len(images)}), got {len(edges)}")
+    return list(estimate_stream(images, weights, edges=edges, config=config))
+
+
+@functools.lru_cache(maxsize=64)
+def _mapped(config: Config, tiles: Tiles, with_edges: bool) -> Any:
+    return parallel.map_devices(padded_program(config, tiles, with_edges), devices=jax.local_devices())
+
+
+def _prepare(numbered: tuple[int, tuple[Any, Any]]) -> _Photo:
+    index, (image, edges) = numbered
+    photo, given = prepare(image, edges)
+    tiles = size_bucket(*photo.shape[:2])
+    return _Photo(index, (tiles, photo.dtype), photo.shape[:2], pad_to_bucket(photo, given, tiles))
+
+
+def _groups(photos: Iterable[_Photo], size: int) -> Iterator[list[_Photo]]:
+    """Photos of one program, `size` at a time; fewer where the first of them has waited long, and at the end."""
+    waiting: dict[Any, list[_Photo]] = {}  # the group whose first photo waits longest comes first
+    try:
+        for photo in photos:
+            group = waiting.setdefault(photo.program, [])
+            group.append(photo)
+            if len(group) == size:
+                yield waiting.pop(photo.program)
+            oldest = next(iter(waiting.values()), [photo])[0]
+            if photo.index - oldest.index >= _PATIENCE * size:
+                yield waiting.pop(oldest.program)
+    except Exception:  # what came before the bad photo is still done
+        yield from waiting.values()
+        raise
+    yield from waiting.values()
+
+
+def _one_ahead(launch: Any, groups: Iterable[list[_Photo]]) -> Iterator[tuple[list[_Photo], BlurEstimate]]:
+    """Each group and its results, the next group being launched: the device works while results are fetched."""
+    flying = None
+    try:
+        for group in groups:
+            launched = group, launch(group)
+            if flying is not None:
+                yield flying
+            flying = launched
+    except Exception:
+        if flying is not None:
+            yield flying
+        raise
+    if flying is not None:
+        yield flying

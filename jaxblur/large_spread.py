@@ -1,0 +1,206 @@
+"""`spread` for photos too large for one program: plane after plane, strip by strip, exact over the full frame.
+
+The first weights of a filter of extent sigma are exp(-sqrt(2) / (c sigma) (1 + sigma B)), B the barriers in extents and
+c a number that only depends on how many iterations there are. So they are a factor exp(-sqrt(2) / (c sigma)) times
+weights that all extents share, and only these are kept, in two planes.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxblur import spread
+from jaxblur.architecture import NetworkConfig
+from jaxblur.config import Config
+from jaxblur.domain_transform import coupled_pixels, domain_weights
+from jaxblur.large_propagation import guide_steps_in_strips
+from jaxblur.reading import EdgeReading
+from jaxblur.strips import FramePoints, Planes, Strips, filter_in_place, inside_strip
+
+_CHUNK = 1 << 16  # points that are weighed at once
+_SIGNALS = 3  # weight * radius**k, k = 0, 1, 2
+
+Parameters = dict[str, Array]
+
+
+class ScalePoints(NamedTuple):
+    """Edge points of one scale as they count in the spreading.
+
+    Attributes:
+      edges: of the scale.
+      weight: of every point, in scan order.
+      radius: of every point, px of the photo.
+    """
+
+    edges: Bool[np.ndarray, "h2 w2"]
+    weight: Float[np.ndarray, " k"]
+    radius: Float[np.ndarray, " k"]
+
+
+def spread_passes(parameters: Parameters, config: Config) -> int:
+    """How often `barrier_weights` and `spread_in_strips` call `advance`."""
+    extents = parameters["extent"].shape[0]
+    return 3 * config.propagation.guide_iterations + _SIGNALS * extents * spread.ITERATIONS
+
+
+def weigh_points(
+    edges: Bool[np.ndarray, "h2 w2"],
+    reading: EdgeReading,
+    parameters: Parameters,
+    network: NetworkConfig,
+    *,
+    scale: int,
+    scales: int,
+) -> ScalePoints:
+    """`spread.weigh_reading` of the points of one scale, in scan order."""
+    count = len(reading.radius)
+    weight, radius = np.empty(count, np.float32), np.empty(count, np.float32)
+    for start in range(0, count, _CHUNK):
+        own = slice(start, min(start + _CHUNK, count))
+        fill = (0, start + _CHUNK - own.stop)
+        chunk = EdgeReading(*(np.pad(values[own], fill) for values in reading))
+        out = _weigh(parameters, chunk, np.int32(scales), network=network, scale=scale)
+        for values, weighed in zip((weight, radius), out, strict=True):
+            values[own] = np.asarray(weighed)[: own.stop - start]
+    return ScalePoints(edges, weight, radius)
+
+
+def barrier_weights(
+    photo: Float[np.ndarray, "h w 3"],
+    edges: Bool[np.ndarray, "h w"],
+    depth: Float[np.ndarray, " k"],
+    parameters: Parameters,
+    strips: Strips,
+    *,
+    config: Config,
+    advance: Callable[[], None],
+) -> Planes:
+    """The weights that all extents share: 1 where nothing is in the way, 0 where there is no neighbour.
+
+    Args:
+      photo: uint8, uint16 or float32 in [0, 1].
+      edges: of the photo itself.
+      depth: probability of a depth edge at these, in scan order.
+      parameters: of the third stage.
+      strips: how to cut the frames; the result does not depend on it.
+      config: settings.
+      advance: called after every pass of the filter that smooths the guide.
+    """
+    steps = guide_steps_in_strips(photo, strips, config=config, advance=advance)
+    points = FramePoints(edges, strips)
+    for start in strips.starts():
+        cut = tuple(strips.cut(frame, start) for frame in steps)
+        plane = points.strip(depth, start)
+        own = _barriers(parameters, cut, plane, np.int32(start), strips.size())
+        for frame, strip in zip(steps, own, strict=True):
+            strips.put(frame, start, strip)
+    return steps
+
+
+def spread_in_strips(
+    points: list[ScalePoints],
+    barriers: Planes,
+    parameters: Parameters,
+    strips: Strips,
+    *,
+    config: Config,
+    advance: Callable[[], None],
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """Radius and confidence, as `spread.spread` of what `spread.gather` makes of the points.
+
+    Beside the barriers, at most four float32 planes live at a time: the smoothed signals, and one being smoothed.
+
+    Args:
+      points: of each scale, finest first, from `weigh_points`.
+      barriers: from `barrier_weights`.
+      parameters: of the third stage.
+      strips: how to cut the frames; the result does not depend on it.
+      config: settings.
+      advance: called after every pass of the filter.
+    """
+    factors, shares = jax.tree.map(np.asarray, _extents(parameters))
+    smoothed, means = [], []
+    for power in range(_SIGNALS):
+        for index, (factor, share) in enumerate(zip(factors, shares, strict=True)):
+            plane = _signal(points, power, strips)
+            if index == 0:
+                means.append(np.sum(plane, dtype=np.float64) / plane.size)
+            filter_in_place(
+                plane,
+                barriers,
+                strips,
+                num_iterations=spread.ITERATIONS,
+                method=config.propagation.method,
+                advance=advance,
+                factor=factor,
+            )
+            plane *= share
+            if index == 0:
+                smoothed.append(plane)
+            else:
+                smoothed[power] += plane
+            del plane
+    means = np.asarray(means, np.float32)
+    _, radius, confidence = smoothed  # each takes the place of a signal
+    for start in strips.starts():
+        out = _conclude(parameters, [strips.cut(frame, start) for frame in smoothed], means)
+        strips.put(radius, start, out[0])
+        strips.put(confidence, start, out[1])
+    return radius, confidence
+
+
+def _signal(points: list[ScalePoints], power: int, strips: Strips) -> Float[np.ndarray, "h w"]:
+    """weight * radius**power of all scales, where `pyramid.place` puts it."""
+    plane = np.zeros((strips.height, strips.width), np.float32)
+    for scale, own in enumerate(points):
+        step, middle = 2**scale, 2**scale // 2
+        placed = plane[middle::step, middle::step]
+        done = 0
+        for first in range(0, own.edges.shape[0], strips.rows):  # some rows at a time, for the sake of memory
+            mask = own.edges[first : first + strips.rows]
+            part = slice(done, done + int(np.count_nonzero(mask)))
+            done = part.stop
+            placed[first : first + strips.rows, : mask.shape[1]][: len(mask)][mask] += (
+                own.weight[part] * own.radius[part] ** power if power else own.weight[part]
+            )
+    return plane
+
+
+@functools.partial(jax.jit, static_argnames=("network", "scale"))
+def _weigh(parameters, reading, scales, *, network: NetworkConfig, scale: int):
+    everywhere = jnp.ones(reading.radius.shape, bool)
+    return spread.weigh_reading(parameters, reading, everywhere, network, scale=scale, scales=scales)
+
+
+@jax.jit
+def _barriers(parameters, steps, depth, start, size):
+    """Weights of a filter between whose pixels there is nothing but barriers, in a strip."""
+    with_row_above = (depth.shape[0] + 1, depth.shape[1])
+    across, down = coupled_pixels(inside_strip(with_row_above, start - 1, size))
+    return domain_weights(
+        spread.barriers(parameters, steps, depth),
+        (across[1:], down[1:]),
+        sigma_s=1.0,
+        num_iterations=spread.ITERATIONS,
+    )
+
+
+@jax.jit
+def _extents(parameters):
+    """Of every extent, the weight between pixels that nothing separates, and its share in the sum."""
+    extents = jnp.exp(parameters["extent"])
+    apart, coupled = (1 / extents)[None], jnp.ones((1, *extents.shape), bool)
+    factors, _ = domain_weights(
+        (apart, apart), (coupled, coupled), sigma_s=1.0, num_iterations=spread.ITERATIONS
+    )
+    return factors[0], jnp.exp(parameters["share"])
+
+
+@jax.jit
+def _conclude(parameters, smoothed, means):
+    return spread.conclude(parameters, jnp.stack(smoothed), means)

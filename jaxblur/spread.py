@@ -1,0 +1,258 @@
+"""Third stage: readings at all scales of a photo become one dense map; all of it trained on dense ground truth.
+
+Every reading is a posterior over levels, under the prior of the photos that the networks were trained on: a doubtful
+one is drawn towards the middle of that range, and means of many stay there. So the prior is divided out again
+(`likelihood`), as between Gaussians, and each reading counts by its precision, by its level (those near either end of
+a scale's range say little: the next scale knows better) and by how sure the networks are of it.
+
+The readings are spread by normalised convolutions of several extents at once, over one field of barriers: next to an
+edge the narrow one decides, far from all edges the wide one.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxblur.architecture import NetworkConfig
+from jaxblur.domain_transform import Size, filter_by_distances, inside_mask
+from jaxblur.propagation import quotient
+from jaxblur.pyramid import MAX_SCALES, place
+from jaxblur.reading import EdgeReading
+from jaxblur.recursion import Method
+
+ITERATIONS = 4  # of the filter
+_FAR = 1e-4  # weight of the mean over the whole photo, to be seen where no edge is in reach
+_ROLES = 4  # of a scale: the only one, the finest, one between, the coarsest
+
+
+class Evidence(NamedTuple):
+    """What is known before it is spread, planes in pixels of the photo; sums over scales, 0 where nothing is known.
+
+    Attributes:
+      weight: (H, W) how much the readings of a place count.
+      weighted_radius: (H, W) weight times radius, px.
+      weighted_square: (H, W) weight times squared radius.
+      depth: (H, W) in [0, 1], probability of a depth edge, at edges of the finest scale.
+    """
+
+    weight: Any
+    weighted_radius: Any
+    weighted_square: Any
+    depth: Any
+
+
+def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
+    """Parameters of the third stage before training: plain choices that already work.
+
+    Returns:
+      `level_weight`: (4, levels) logarithm of the weight of a reading of each level, by the role of its scale (only,
+      finest, between, coarsest). `scale_weight`: (4,) likewise by scale. `powers`: (3,) exponents of precision and
+      reliability, and rate of decay with the probability of a depth edge. `prior`: (3,) mean, log variance and log
+      least variance of a reading, in px of its scale. `sharp`: px, what a reading of the first level is taken for, in
+      the direction of 0. `extent`: (3,) log px. `share`: (3,) log. `range`: log of the guide's step that stops as much
+      as one extent of distance. `penalty`: the same for a certain depth edge, before softplus. `confidence`: (3,)
+      logistic weights of one, log weight at hand and disagreement.
+    """
+    levels = jnp.asarray(network.levels, jnp.float32)
+    last, step = levels[-1], levels[1] - levels[0]
+    not_last = jnp.clip((last - step - levels) / (4 * step), 0, 1)
+    not_first = jnp.clip((levels - levels[0] - step) / (3 * step), 0, 1)
+    weights = jnp.stack([jnp.ones_like(levels), not_last, not_first * not_last, not_first])
+    return {
+        "level_weight": jnp.log(jnp.maximum(weights, math.exp(-6.0))),
+        "scale_weight": jnp.zeros(MAX_SCALES),
+        "powers": jnp.asarray([0.5, 1.0, 3.0]),
+        "prior": jnp.asarray([0.0, 1.25, -3.2]).at[0].set((levels[0] + last) / 2),
+        "sharp": jnp.asarray(0.2),
+        "extent": jnp.log(jnp.asarray([4.0, 16.0, 48.0])),
+        "share": jnp.zeros(3),
+        "range": jnp.log(jnp.asarray(1.5)),
+        "penalty": jnp.asarray(0.5),
+        "confidence": jnp.asarray([1.0, 0.2, -2.0]),
+    }
+
+
+def likelihood(
+    parameters: dict[str, Array], reading: EdgeReading, network: NetworkConfig
+) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    """Radius (px of the scale) and precision of each reading without the prior of the training photos.
+
+    A Gaussian likelihood times a Gaussian prior gives the posterior that was read: precisions subtract, and so do means
+    times precisions. The first level stands for all that is sharper too: there the scale from `sharp` to the second
+    level is stretched.
+    """
+    prior_mean, log_prior, log_least = parameters["prior"]
+    precision = 1 / (reading.spread**2 + jnp.exp(log_least))
+    prior = jnp.exp(-log_prior)
+    own = jnp.maximum(precision - prior, 0.05)
+    first, second, last = network.levels[0], network.levels[1], network.levels[-1]
+    radius = jnp.clip((reading.radius * precision - prior_mean * prior) / own, first - 1.0, last + 3.0)
+    sharp = jnp.minimum(parameters["sharp"], first)
+    sharper = sharp + (second - sharp) * ((radius - first) / (second - first))
+    return jnp.where(radius < second, sharper, radius), own
+
+
+def weigh_reading(
+    parameters: dict[str, Array],
+    reading: EdgeReading,
+    edges: Bool[Array, "*n"],
+    network: NetworkConfig,
+    *,
+    scale: int,
+    scales: Int[Array, ""],
+) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    """Weight and radius (px of the photo) of the readings of one scale; weight 0 off its edges.
+
+    Args:
+      parameters: see `init_parameters`.
+      reading: of that scale, in its pixels.
+      edges: where the networks were asked.
+      network: whose levels they are.
+      scale: number of halvings.
+      scales: number of scales of the photo.
+    """
+    radius, precision = likelihood(parameters, reading, network)
+    first, step = network.levels[0], network.levels[1] - network.levels[0]
+    place_of = (reading.radius - first) / step
+    below = jnp.clip(jnp.floor(place_of), 0, len(network.levels) - 2).astype(jnp.int32)
+    between = place_of - below.astype(place_of.dtype)
+    finest = jnp.where(scales == 1, 0, 1) if scale == 0 else jnp.where(scales == scale + 1, 3, 2)
+    row = parameters["level_weight"][finest]
+    of_precision, of_reliability, of_depth = parameters["powers"]
+    log_weight = (
+        row[below] * (1 - between)
+        + row[below + 1] * between
+        + parameters["scale_weight"][scale]
+        + of_precision * jnp.log(precision)
+        + of_reliability * jnp.log(jnp.maximum(reading.reliability, 1e-3))
+        - of_depth * reading.depth
+    )
+    # One pixel of a coarse scale stands for an edge 2^scale px long.
+    weight = jnp.where(edges & (scale < scales), 2.0**scale * jnp.exp(log_weight), 0)
+    return weight, 2.0**scale * radius
+
+
+def gather(
+    parameters: dict[str, Array],
+    readings: Sequence[tuple[EdgeReading, Bool[Array, "h2 w2"]]],
+    network: NetworkConfig,
+    *,
+    shape: tuple[int, ...],
+    scales: Int[Array, ""],
+) -> Evidence:
+    """Readings of all scales, finest first, put together in pixels of the photo.
+
+    Args:
+      parameters: see `init_parameters`.
+      readings: planes of each scale, and the edges they were read at.
+      network: whose levels they are.
+      shape: height and width of the photo.
+      scales: how many of the scales count.
+    """
+    sums = [jnp.zeros(shape, readings[0][0].radius.dtype)] * 3
+    for scale, (reading, edges) in enumerate(readings):
+        weight, radius = weigh_reading(parameters, reading, edges, network, scale=scale, scales=scales)
+        powers = (weight, weight * radius, weight * radius**2)
+        sums = [total + place(plane, scale, shape) for total, plane in zip(sums, powers, strict=True)]
+    finest, edges = readings[0]
+    return Evidence(sums[0], sums[1], sums[2], jnp.where(edges, finest.depth, 0))
+
+
+def barriers(
+    parameters: dict[str, Array],
+    steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    depth: Float[Array, "h w"],
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """What stops the spreading between a pixel and its left, and its upper, neighbour, in extents of any filter.
+
+    Args:
+      parameters: see `init_parameters`.
+      steps: of the guide, from `domain_transform.channel_steps`, summed over channels.
+      depth: probability of a depth edge.
+    """
+    stop = jnp.exp(-parameters["range"])
+    penalty = jax.nn.softplus(parameters["penalty"]) * depth / 2
+    return stop * steps[0] + penalty, stop * steps[1] + penalty
+
+
+def spread(
+    parameters: dict[str, Array],
+    evidence: Evidence,
+    steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    *,
+    method: Method = "auto",
+    size: Size | None = None,
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """Radius and confidence of every pixel: sum of RF_k(weight * radius) / sum of RF_k(weight), k over the extents.
+
+    Args:
+      parameters: see `init_parameters`.
+      evidence: see `gather`.
+      steps: of the guide, see `barriers`.
+      method: form of the recursion, see `domain_transform.recursive_filter`.
+      size: true height and width of a photo in the top-left of padded arrays; may be traced.
+
+    Returns:
+      Radius, px, at least 0, and confidence in [0, 1], see `conclude`.
+    """
+    return conclude(parameters, *smooth(parameters, evidence, steps, method=method, size=size))
+
+
+def smooth(
+    parameters: dict[str, Array],
+    evidence: Evidence,
+    steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    *,
+    method: Method = "auto",
+    size: Size | None = None,
+) -> tuple[Float[Array, "3 h w"], Float[Array, " 3"]]:
+    """The first three planes of the evidence, filtered with all extents and added up, and their means over the photo.
+
+    Arguments as in `spread`.
+    """
+    stops = barriers(parameters, steps, evidence.depth)
+    inside = inside_mask(evidence.weight.shape, size)
+    signals = jnp.where(inside[..., None], jnp.stack(evidence[:3], axis=-1), 0)
+    total: Any = 0
+    for extent, share in zip(jnp.exp(parameters["extent"]), jnp.exp(parameters["share"]), strict=True):
+        distances = (1 + extent * stops[0], 1 + extent * stops[1])
+        smoothed = filter_by_distances(
+            signals, distances, sigma_s=extent, num_iterations=ITERATIONS, method=method, size=size
+        )
+        total = total + share * smoothed
+    height, width = evidence.weight.shape if size is None else size
+    area = (jnp.asarray(height, jnp.int32) * jnp.asarray(width, jnp.int32)).astype(signals.dtype)
+    # By rows first: one running float32 sum over tens of megapixels would round small terms away.
+    means = jnp.sum(jnp.sum(signals, axis=1), axis=0) / area
+    return jnp.moveaxis(total, -1, 0), means
+
+
+def conclude(
+    parameters: dict[str, Array], smoothed: Float[Array, "3 h w"], means: Float[Array, " 3"]
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """Radius and confidence from the smoothed evidence and its means over the photo.
+
+    Where hardly any evidence arrives, the radius turns into the mean over all evidence of the photo. The confidence is
+    the probability that the radius is right within half a pixel or a quarter of it, whichever is more: a logistic
+    function of the evidence that arrives and of how far it disagrees. Without any evidence at all the radius is the
+    middle of the levels and the confidence 0.
+
+    Args:
+      parameters: see `init_parameters`.
+      smoothed, means: from `smooth`.
+    """
+    weight = smoothed[0]
+    far = jnp.asarray(_FAR, weight.dtype) * means
+    total = weight + far[0]
+    middle = parameters["prior"][0].astype(weight.dtype)
+    radius = jnp.maximum(quotient(smoothed[1] + far[1], total, middle), 0)
+    square = quotient(smoothed[2] + far[2], total, middle**2)
+    disagreement = jnp.sqrt(jnp.maximum(square - radius**2, 1e-6)) / (radius + 0.5)
+    constant, of_weight, of_disagreement = parameters["confidence"]
+    log_weight = jnp.log(jnp.maximum(weight, 1e-12))
+    confidence = jax.nn.sigmoid(constant + of_weight * log_weight + of_disagreement * disagreement)
+    return radius, jnp.where(total > 0, confidence, 0)

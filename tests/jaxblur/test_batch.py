@@ -1,0 +1,147 @@
+"""Many photos in order, a few at a time; that results equal those of `estimate` is in test_pipeline.py."""
+
+import itertools
+import threading
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxblur import batch, pipeline
+from jaxblur.architecture import NetworkConfig
+from jaxblur.config import Config, PropagationConfig
+from jaxblur.weights import Weights
+
+WEIGHTS = Weights({"nothing": np.zeros(1, np.float32)}, NetworkConfig())
+CONFIG = Config(propagation=PropagationConfig(fallback_radius=124.0))  # of no other test: programs are kept
+
+
+@pytest.fixture
+def traces(monkeypatch):
+    """The radius is the photo's green channel, which compiles at once; all traces."""
+    traces = []
+
+    def green(weights, image, size, edges, *, tiles, config):
+        traces.append(tiles)
+        none = jnp.zeros(image.shape[:2], bool)
+        return pipeline.BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
+
+    monkeypatch.setattr(pipeline, "estimate_padded", green)
+    yield traces
+    batch._mapped.cache_clear()
+
+
+def photo(number, height=9, width=11):
+    return np.full((height, width, 3), number % 256, np.uint8)
+
+
+def number_of(result):
+    assert np.ptp(result.radius) == 0
+    return round(float(result.radius[0, 0]) * 255)
+
+
+def stream(photos):
+    return batch.estimate_stream(photos, WEIGHTS, config=CONFIG)
+
+
+SIZES = [(9, 11), (70, 11), (20, 100), (64, 64), (64, 65)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 50])
+def test_results_come_in_order_whatever_the_sizes(count, traces, rng):
+    shapes = [SIZES[i] for i in rng.integers(0, len(SIZES), count)]
+    results = list(stream(photo(i, *shape) for i, shape in enumerate(shapes)))
+    assert [number_of(result) for result in results] == list(range(count))
+    assert [result.radius.shape for result in results] == shapes
+
+
+def test_photos_of_one_bucket_share_one_program(traces):
+    list(stream(photo(i, height, 7 + i) for i, height in enumerate(range(1, 50))))
+    assert traces == [(1, 1, 64, 64)]
+    list(stream([photo(0, 64, 64), photo(0, 65, 1)]))
+    assert traces == [(1, 1, 64, 64), (1, 1, 128, 64)]
+
+
+@pytest.mark.parametrize("sizes", [SIZES[:1], SIZES, [SIZES[1], *[SIZES[0]] * 60]])
+def test_endless_photos_take_a_bounded_number_ahead(sizes, traces):
+    taken = []
+
+    def read():
+        for size in itertools.cycle(sizes):
+            taken.append(size)
+            yield photo(len(taken) - 1, *size)
+
+    results, ahead = stream(read()), []
+    for done in range(200):
+        assert number_of(next(results)) == done
+        ahead.append(len(taken) - done)
+    results.close()
+    devices = jax.local_device_count()
+    # a photo that waits, as many groups as there are sizes, two on the devices, one prepared
+    assert max(ahead) <= (batch._PATIENCE + len(set(sizes)) + 4) * devices
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+
+
+@pytest.mark.parametrize("place", [0, 3, 8, 21])
+def test_a_bad_photo_raises_after_the_results_before_it(place, traces):
+    photos = [photo(i, *SIZES[i % 2]) for i in range(30)]
+    photos[place] = np.zeros((5, 5, 4), np.uint8)
+    results, seen = stream(photos), []
+    with pytest.raises(ValueError, match="image must be grey or RGB, got four channels"):
+        seen.extend(number_of(result) for result in results)
+    assert seen == list(range(place))
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+
+
+def test_errors_of_the_reader_come_out_in_their_place(traces):
+    def read():
+        yield from (photo(i) for i in range(11))
+        raise OSError("disk gone")
+
+    results = stream(read())
+    assert [number_of(result) for result in itertools.islice(results, 11)] == list(range(11))
+    with pytest.raises(OSError, match="disk gone"):
+        next(results)
+
+
+def test_edge_maps_must_be_as_many(traces):
+    maps = [np.zeros((9, 11), bool)] * 2
+    results = batch.estimate_stream([photo(i) for i in range(3)], WEIGHTS, edges=maps, config=CONFIG)
+    assert [number_of(result) for result in itertools.islice(results, 2)] == [0, 1]
+    with pytest.raises(ValueError, match="shorter"):
+        next(results)
+
+
+def test_the_next_photos_are_read_while_the_first_ones_are_used(traces):
+    """Whoever uses the first result waits until a photo of the second round was read."""
+    far = threading.Event()
+
+    def read():
+        for i in range(40):
+            if i == 2 * jax.local_device_count():
+                far.set()
+            yield photo(i)
+
+    results = stream(read())
+    assert number_of(next(results)) == 0 and far.wait(timeout=30)
+    results.close()
+
+
+class Item(NamedTuple):
+    index: int
+    program: str
+
+
+def grouped(programs, size):
+    items = [Item(i, program) for i, program in enumerate(programs)]
+    return ["".join(f"{i.program}{i.index} " for i in group).strip() for group in batch._groups(items, size)]
+
+
+def test_groups():
+    assert grouped("aabab", 2) == ["a0 a1", "b2 b4", "a3"]
+    assert grouped("abc", 1) == ["a0", "b1", "c2"]
+    assert grouped("", 3) == []
+    # the first has waited for its like long enough: 4 x 2 photos
+    assert grouped("abbbbbbbbbb", 2)[:5] == ["b1 b2", "b3 b4", "b5 b6", "b7 b8", "a0"]

@@ -1,0 +1,99 @@
+"""What the frozen networks say of composed scenes, kept on disk: the third stage then trains in minutes."""
+
+import functools
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxblur.config import DEFAULT
+from jaxblur.domain_transform import guide_steps
+from jaxblur.edges import detect_edges
+from jaxblur.files import atomic_file
+from jaxblur.propagation import smooth_guide
+from jaxblur.scales import read_scales
+from jaxblur.tiles import size_bucket
+from jaxblur.weights import Weights
+from train.data.source import Source, Split
+from train.scene_config import SceneConfig
+from train.scenes import draw_scenes
+
+_log = logging.getLogger(__name__)
+
+Scene = dict[str, Any]
+
+
+def scene_readings(
+    folder: Path, source: Source, config: SceneConfig, weights: Weights, *, count: int, split: Split
+) -> list[Scene]:
+    """Scenes with their readings, from `folder` as far as they are there, else composed, read and put there.
+
+    Args:
+      folder: for one file per batch of scenes; the same weights and settings find them again.
+      source: from `scenes.scene_source`.
+      config: of the scenes; `config.scenes` make up a file.
+      weights: the frozen networks.
+      count: of scenes, at least.
+      split: whose photos.
+
+    Returns:
+      Dicts of NumPy arrays, each with a leading axis of `config.scenes`: `radius` (v, v) px, `across` and `down`
+      (v, v) steps of the guide, and for each scale s `edges_s` bool and `radius_s`, `spread_s`, `reliability_s`,
+      `depth_s` as in `EdgeReading`.
+    """
+    own = folder / f"readings-{fingerprint(weights, config, source.config.seed)}"
+    scenes = []
+    total = -(-count // config.scenes)
+    own.mkdir(parents=True, exist_ok=True)
+    for step in range(total):
+        path = own / f"{split}_{step:05d}.npz"
+        if not path.exists():
+            views, radius = draw_scenes(source, config, step, split=split)
+            read = [_read_scene(weights, view) for view in views]
+            scene: Scene = {name: np.stack([np.asarray(one[name]) for one in read]) for name in read[0]}
+            scene["radius"] = np.asarray(radius, np.float32)
+            with atomic_file(path) as file:
+                np.savez_compressed(file, **scene)
+            if step % 10 == 9:
+                _log.info("dense: %d of %d %s scenes read", (step + 1) * config.scenes, count, split)
+        with np.load(path) as file:
+            scenes.append(dict(file))
+    return scenes
+
+
+def fingerprint(weights: Weights, *settings: Any) -> str:
+    """Short hash of weights and settings: what was made with the same ones can be used again."""
+    digest = hashlib.sha256(repr((weights.network, *settings)).encode())
+    flat: dict[str, Any] = dict(flax.traverse_util.flatten_dict(weights.variables, sep="/"))
+    for name in sorted(flat):
+        digest.update(name.encode() + np.asarray(flat[name]).tobytes())
+    return digest.hexdigest()[:12]
+
+
+@jax.jit
+def _read_scene(weights: Weights, view: jax.Array) -> Scene:
+    height, width = view.shape[:2]
+    tiles = size_bucket(height, width)
+    rows, cols, tile_height, tile_width = tiles
+    fill = ((0, rows * tile_height - height), (0, cols * tile_width - width))
+    image = jnp.pad(view, (*fill, (0, 0)))
+    size = jnp.asarray([height, width], jnp.int32)
+    edges = detect_edges(image, config=DEFAULT.edges, size=(size[0], size[1]))
+    readings = read_scales(weights, image, size, edges, given=False, tiles=tiles, config=DEFAULT)
+    across, down = guide_steps(smooth_guide(view, None, config=DEFAULT.propagation))
+    scene: Scene = {"across": across.astype(jnp.float16), "down": down.astype(jnp.float16)}
+    for scale, (reading, where) in enumerate(readings):
+        cut = functools.partial(_cut, height=height >> scale, width=width >> scale)
+        scene[f"edges_{scale}"] = cut(where)
+        for name, plane in reading._asdict().items():
+            scene[f"{name}_{scale}"] = cut(plane).astype(jnp.float16)
+    return scene
+
+
+def _cut(plane: jax.Array, *, height: int, width: int) -> jax.Array:
+    return plane[:height, :width]
