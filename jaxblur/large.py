@@ -90,8 +90,8 @@ def _estimate_at_all_scales(
     reader = dataclasses.replace(config, readout="expectation")
     height, width = photo.shape[:2]
     scales, passes = count_scales(height, width), spread_passes(parameters, config)
-    shares = sum(0.25**scale for scale in range(scales))  # pixels of all scales
-    work = _Work(progress, height * width * ((_EDGE_COST + _NETWORK_COST) * shares + _PASS_COST * passes))
+    pixels = sum((height >> scale) * (width >> scale) for scale in range(scales))
+    work = _Work(progress, (_EDGE_COST + _NETWORK_COST) * pixels + _PASS_COST * passes * height * width)
 
     points: list[ScalePoints] = []
     edges, reading = _read(photo, given, weights, reader, parts, work)

@@ -182,7 +182,9 @@ def _facts(
     """Samples and steps of each stage, with those of the run it started from, and its last validation."""
     out: dict[str, Any] = {}
     for name in names:
-        lines = read_curve(folder / name / "curve.jsonl")
+        out |= {key: value for key, value in before.items() if key.startswith(f"{name}_")}
+        curve = folder / name / "curve.jsonl"
+        lines = read_curve(curve) if curve.exists() else []  # none: the stage was not trained here
         for key, count in (("step", f"{name}_steps"), ("samples", f"{name}_samples")) if lines else ():
             out[count] = before.get(count, 0) + lines[-1][key]
         validations = [line for line in lines if line["kind"] == "validation"]
