@@ -79,6 +79,9 @@ class Config:
 
     `readout` turns the 23 probabilities of an edge point into a radius: the most probable level, or the expectation
     over levels. `weighting` is the weight of an edge point in the propagation: 1, or how sure B-Net is of it.
+
+    `precision` is that of the factors in the networks' products, on accelerators that know others than float32
+    (`benchmarks/bench_precision.py` measures what they change and gain); a CPU does not.
     """
 
     edges: EdgeConfig = EdgeConfig()
@@ -86,6 +89,7 @@ class Config:
     pyramid: bool = True
     readout: Literal["argmax", "expectation"] = "expectation"
     weighting: Literal["uniform", "confidence"] = "confidence"
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         _require(
@@ -95,6 +99,10 @@ class Config:
         _require(
             self.weighting in ("uniform", "confidence"),
             f"weighting must be uniform or confidence, got {self.weighting!r}",
+        )
+        _require(
+            self.precision in ("float32", "tensorfloat32", "bfloat16"),
+            f"precision must be float32, tensorfloat32 or bfloat16, got {self.precision!r}",
         )
 
 

@@ -80,7 +80,8 @@ def read_tile(
 ) -> EdgeReading:
     """The networks' reading at the edges `mask` of one tile; `view` has the network's margin around it."""
     points = edge_points(mask, capacity=mask.size)
-    out = classify_points(weights.variables, weights.network, view, points)
+    with jax.default_matmul_precision(config.precision):
+        out = classify_points(weights.variables, weights.network, view, points)
     readings = read_levels(out.blur, weights.network.levels, readout=config.readout)
 
     def plane(values: jax.Array) -> jax.Array:
@@ -134,7 +135,8 @@ def tile_probabilities(
         corner, mask = inputs
         points = edge_points(mask, capacity=height * width)
         view = _tile_image(padded, corner, (height, width), margin)
-        out = classify_points(weights.variables, weights.network, view, points)
+        with jax.default_matmul_precision("float32"):
+            out = classify_points(weights.variables, weights.network, view, points)
         return points._replace(points=points.points + corner[None]), out
 
     return lax.map(one_tile, (corners, masks))

@@ -1,0 +1,320 @@
+"""Time of the whole `jaxblur.estimate`: cold, with kept programs, warm; its stages, and the floors of the machine.
+
+    python -m benchmarks.bench_estimate --photo PHOTO --weights WEIGHTS --json result.json
+    python -m benchmarks.bench_estimate --megapixels 1 12
+
+Cold and kept are new processes, from their start to the first result, without and with programs compiled before.
+Warm times are of one process: median, least and most of `repeats`; all that is compared takes turns, so that a load
+from elsewhere meets everything. Stages and ratios are of the least times. Stages are timed alone; "rest" is what the
+whole takes beyond them.
+
+Floors, from rates of the same run: arithmetic of the networks (2 operations per multiply-add) over the rate of a large
+matrix product, and bytes over that of a copy: the photo in and edges out; every pass of the recursion reads signals and
+weights once and writes the signals. The patch-wise form is the same work with the networks applied to a patch around
+each edge point. It runs on a sample of the points and is scaled up.
+"""
+
+import dataclasses
+import functools
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+
+from benchmarks.bench_networks import operations
+from benchmarks.measure import copy_rate, matmul_rate, origin, summary, time_in_turn, write
+from jaxblur import config as presets
+from jaxblur import dense, domain_transform, files, pipeline, propagation, pyramid, spread, tiles
+from jaxblur.config import Config
+from jaxblur.edges import detect_edges
+from jaxblur.image import as_rgb
+from jaxblur.weights import Weights, load_weights
+
+START_UPS = ("cold", "kept")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    photo: Path = Path("examples/vase.jpg")
+    megapixels: tuple[float, ...] = ()  # mirrored copies of the photo, 4:3; none: the photo itself
+    edges: Path | None = None  # an edge map (PNG) of the photo's size; None: detected
+    weights: Path | None = None  # None: those shipped
+    preset: str = "default"
+    points: int = 256  # edge points of the patch-wise sample; 0: none
+    repeats: int = 5
+    start_up: bool = True  # whether to time new processes, with shipped weights and default settings
+    json: Path | None = None  # where to write the figures too
+
+
+class Case(NamedTuple):
+    """One photo in its bucket, ready for the estimator's pure function."""
+
+    photo: np.ndarray
+    edges: np.ndarray | None
+    image: jax.Array
+    mask: jax.Array | None
+    size: jax.Array
+    tiles: tiles.Tiles
+    weights: Weights
+    config: Config
+
+
+def mirrored(photo: np.ndarray, megapixels: float | None) -> np.ndarray:
+    """The photo and its mirror images side by side, 4:3, as large as wanted; None: the photo itself."""
+    if megapixels is None:
+        return photo
+    height, width = round((0.75e6 * megapixels) ** 0.5), round((1e6 * megapixels / 0.75) ** 0.5)
+    more = ((0, max(height - photo.shape[0], 0)), (0, max(width - photo.shape[1], 0)), (0, 0))
+    return np.pad(photo, more, mode="symmetric")[:height, :width]
+
+
+def read_case(options: Options, megapixels: float | None) -> Case:
+    photo = mirrored(files.read_image(options.photo), megapixels)
+    edges = None if options.edges is None else files.read_edges(options.edges, photo.shape[:2])
+    bucket = tiles.size_bucket(*photo.shape[:2])
+    below, right = bucket[0] * bucket[2] - photo.shape[0], bucket[1] * bucket[3] - photo.shape[1]
+    return Case(
+        photo,
+        edges,
+        as_rgb(np.pad(photo, ((0, below), (0, right), (0, 0)))),
+        None if edges is None else jnp.asarray(np.pad(edges, ((0, below), (0, right)))),
+        jnp.asarray(photo.shape[:2], jnp.int32),
+        bucket,
+        load_weights(options.weights),
+        presets.PRESETS[options.preset],
+    )
+
+
+def edges_of_scales(case: Case) -> list[np.ndarray]:
+    """Edge maps of all copies of the photo that the networks read; of the photo alone without the third stage."""
+    values = as_rgb(case.photo)
+    edges = detect_edges(values, config=case.config.edges) if case.edges is None else jnp.asarray(case.edges)
+    maps = [np.asarray(edges)]
+    if has_third_stage(case):
+        for _ in range(1, pyramid.count_scales(*case.photo.shape[:2])):
+            values, edges = pyramid.halve(values), pyramid.halve_edges(edges)
+            if case.edges is None:
+                edges = detect_edges(values, config=case.config.edges)
+            maps.append(np.asarray(edges))
+    return maps
+
+
+def has_third_stage(case: Case) -> bool:
+    return case.config.pyramid and case.weights.network.pyramid
+
+
+def propagation_alone(case: Case) -> Callable[[], Any]:
+    """The propagation of made-up readings; its time does not depend on them."""
+    height, width = case.image.shape[:2]
+    config, inner = case.config.propagation, (case.size[0], case.size[1])
+    planes = jax.random.uniform(jax.random.key(0), (4, height, width))
+    planes = planes.at[0].set(planes[0] < 0.1)
+
+    @jax.jit
+    def two_stages(image: jax.Array, planes: jax.Array) -> Any:
+        weight, radius, reliability, depth = planes
+        return propagation.propagate(
+            radius, weight, depth, image, reliability=reliability, config=config, size=inner
+        )
+
+    @jax.jit
+    def third_stage(image: jax.Array, planes: jax.Array, parameters: Any) -> Any:
+        guide = propagation.smooth_guide(image, inner, config=config)
+        steps = domain_transform.guide_steps(guide)
+        evidence = spread.Evidence(*planes)
+        return spread.spread(parameters, evidence, steps, method=config.method, size=inner)
+
+    if has_third_stage(case):
+        parameters = case.weights.variables["params"]["spread"]
+        return lambda: third_stage(case.image, planes, parameters)
+    return lambda: two_stages(case.image, planes)
+
+
+def floors(case: Case, counts: list[int], rate: float, bandwidth: float) -> dict[str, float]:
+    """Least seconds of each stage at these rates."""
+    height, width = case.photo.shape[:2]
+
+    def filter_bytes(channels: int, iterations: int) -> int:
+        passes = 4 * iterations  # down and up, right and left
+        return passes * (2 * channels + 1) * 4 * height * width
+
+    moved = filter_bytes(3, case.config.propagation.guide_iterations)
+    if has_third_stage(case):
+        moved += case.weights.variables["params"]["spread"]["extent"].size * filter_bytes(
+            3, spread.ITERATIONS
+        )
+    else:
+        moved += filter_bytes(4, case.config.propagation.iterations)
+    work = 0
+    for scale, count in enumerate(counts):
+        maps, head, _ = operations(case.weights.network, height >> scale, width >> scale)
+        work += maps + head * count
+    return {
+        "edges": (case.photo.nbytes + height * width) / bandwidth,
+        "networks": work / rate,
+        "propagation": moved / bandwidth,
+    }
+
+
+def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
+    """Warm times of one photo, their floors, and the patch-wise form."""
+    case = read_case(options, megapixels)
+    weights, config = case.weights, case.config
+    program = functools.partial(pipeline.estimate_padded, tiles=case.tiles, config=config)
+    whole = jax.jit(program)
+    edges = jax.jit(lambda *arguments: program(*arguments).edges)  # the rest is dead code
+    padded = tiles.reflect_pad(as_rgb(case.photo), case.size, margin=weights.network.margin)
+    maps = edges_of_scales(case)
+    counts = [int(m.sum()) for m in maps]
+    points = np.argwhere(maps[0]).astype(np.int32)
+    sample = points[np.linspace(0, len(points) - 1, min(options.points, len(points))).astype(int)]
+    chunk = 64 if jax.default_backend() == "cpu" else 512  # whole chunks are computed
+    computed = -(-len(sample) // chunk) * chunk
+    patchwise = jax.jit(
+        lambda variables, padded, rc: dense.classify_points_patchwise(
+            variables, weights.network, padded, rc, chunk=chunk
+        )
+    )
+    arguments = (weights, case.image, case.size, case.mask)
+    calls: dict[str, Callable[[], Any]] = {
+        "estimate": lambda: pipeline.estimate(
+            case.photo, weights, edges=case.edges, config=config, max_memory=float("inf")
+        ),
+        "program": lambda: whole(*arguments),
+        "edges": lambda: edges(*arguments),
+        "propagation": propagation_alone(case),
+    }
+    if len(sample):
+        calls["patch-wise"] = lambda: patchwise(weights.variables, padded, sample)
+    rates = [(matmul_rate(options.repeats), copy_rate(options.repeats))]
+    times = time_in_turn(calls, options.repeats)
+    rates.append((matmul_rate(options.repeats), copy_rate(options.repeats)))
+    rate, bandwidth = map(max, *rates)
+    best = {name: min(seconds) for name, seconds in times.items()}
+    stages = {
+        "edges": best["edges"],
+        "networks": best["program"] - best["edges"] - best["propagation"],
+        "propagation": best["propagation"],
+        "rest": best["estimate"] - best["program"],
+    }
+    least = floors(case, counts, rate, bandwidth)
+    figures: dict[str, Any] = {
+        "photo": options.photo.name,
+        "size": list(case.photo.shape[:2]),
+        "edge_points": counts,
+        "matmul_gflops": rate / 1e9,
+        "copy_gigabytes_per_second": bandwidth / 1e9,
+        "warm": summary(times["estimate"]),
+        "megapixels_per_second": case.photo[..., 0].size / 1e6 / summary(times["estimate"])["median"],
+        "stages": stages,
+        "floors": least,
+        "ratio_to_floor": best["estimate"] / sum(least.values()),
+    }
+    if len(sample):
+        networks = best["patch-wise"] / computed * sum(counts)
+        scaled = best["estimate"] - stages["networks"] + networks
+        figures["patchwise"] = {
+            "sample_points": computed,
+            "sample": summary(times["patch-wise"]),
+            "seconds_scaled": scaled,
+            "speedup": scaled / best["estimate"],
+        }
+    return figures
+
+
+def start_up(photo: np.ndarray) -> dict[str, dict[str, float]]:
+    """Parts of the start of the command, in a new process with an empty cache of programs, and in the next one."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "photo.png")
+        cv2.imwrite(str(path), photo[..., ::-1])
+        environment = {
+            **os.environ,
+            "JAX_COMPILATION_CACHE_DIR": str(Path(folder, "programs")),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+        }
+        for name in START_UPS:
+            command = [sys.executable, "-m", "benchmarks.start_up", str(path), str(time.time())]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            parts = json.loads(done.stdout)["parts"]
+            total = sum(parts.values())
+            found[name] = {**parts, "to_first_tile": total - parts["estimate"], "total": total}
+    return found
+
+
+def measure_in_child(options: Options, megapixels: float | None, send: Any) -> None:
+    send.send({**measure(options, megapixels), **origin()})
+
+
+def run_alone(options: Options, megapixels: float | None) -> dict[str, Any]:
+    """`measure` in a process of its own: none is warm from another size, and no two hold the accelerator."""
+    receive, send = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(
+        target=measure_in_child, args=(options, megapixels, send)
+    )
+    process.start()
+    send.close()
+    try:
+        figures = receive.recv()
+    except EOFError:
+        raise SystemExit("the measurement failed") from None
+    process.join()
+    return figures
+
+
+def report(figures: dict[str, Any]) -> str:
+    height, width = figures["size"]
+    warm, stages, least = figures["warm"], figures["stages"], figures["floors"]
+    lines = [
+        f"{figures['photo']}, {width} x {height} px, {' + '.join(map(str, figures['edge_points']))} edge points",
+        f"{figures['device']}, jax {figures['jax']}, commit {figures['commit']}, "
+        f"matrix product {figures['matmul_gflops']:.1f} GFLOP/s, copy {figures['copy_gigabytes_per_second']:.1f} GB/s",
+        f"{'stage':12s} {'s':>9s} {'share':>6s} {'floor s':>9s} {'x floor':>8s}",
+    ]
+    for name, seconds in {**stages, "whole, warm": warm["least"]}.items():
+        floor = least.get(name, 0.0) if name != "whole, warm" else sum(least.values())
+        ratio = f"{floor:9.4f} {seconds / floor:8.1f}" if floor else ""
+        lines.append(f"{name:12s} {seconds:9.4f} {seconds / warm['least']:6.2f} {ratio}")
+    lines.append(
+        f"warm: median {warm['median']:.4f} s, {warm['least']:.4f} to {warm['most']:.4f} s in {warm['runs']} runs, "
+        f"{figures['megapixels_per_second']:.3f} megapixels per second"
+    )
+    if "patchwise" in figures:
+        f = figures["patchwise"]
+        lines.append(
+            f"patch-wise form {f['seconds_scaled']:.1f} s, {f['speedup']:.1f} times as long "
+            f"(networks scaled up from {f['sample_points']} points, {f['sample']['least']:.3f} s)"
+        )
+    for name, parts in figures.get("start_up", {}).items():
+        shown = ", ".join(f"{k} {v:.2f}" for k, v in parts.items() if k not in ("to_first_tile", "total"))
+        lines.append(
+            f"{name}: {parts['total']:.2f} s, to the first tile {parts['to_first_tile']:.2f} s ({shown})"
+        )
+    return "\n".join(lines)
+
+
+def main(options: Options) -> None:
+    rows = []
+    for megapixels in options.megapixels or (None,):
+        row = run_alone(options, megapixels)
+        if options.start_up:
+            row["start_up"] = start_up(mirrored(files.read_image(options.photo), megapixels))
+        rows.append(row)
+        print(report(row), flush=True)
+    write(options.json, {"preset": options.preset, "repeats": options.repeats, "rows": rows})
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
