@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from jaxblur import memory
 from jaxblur.config import Config
 from jaxblur.large_edges import detect_edges_in_strips
 from jaxblur.large_propagation import filter_passes, propagate_in_strips
@@ -139,6 +140,7 @@ def _read(
         advance=lambda pixels: work.advance(_NETWORK_COST * pixels),
         skip=lambda pixels: work.skip(_NETWORK_COST * pixels),
     )
+    memory.release_unused()
     return edges, reading
 
 

@@ -46,6 +46,16 @@ def test_machine_memory(monkeypatch):
     assert memory.machine_memory() == math.inf
 
 
+def test_release_unused_where_there_is_nothing_to_call(monkeypatch):
+    memory.release_unused()
+
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(memory.ctypes, "CDLL", missing)
+    memory.release_unused()
+
+
 def need(side, max_tile=512, scales=1, share=memory.DETECTED_EDGES, **changes):
     options = {"photo_bytes": 3, "edge_shares": [share] * scales, "pyramid": scales > 1} | changes
     return memory.strips_need(side, side, max_tile=max_tile, **options)
