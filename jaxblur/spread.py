@@ -82,18 +82,18 @@ def likelihood(
     """Radius (px of the scale) and precision of each reading without the prior of the training photos.
 
     A Gaussian likelihood times a Gaussian prior gives the posterior that was read: precisions subtract, and so do means
-    times precisions. The first level stands for all that is sharper too: there the scale from `sharp` to the second
-    level is stretched.
+    times precisions. Only upwards, since much of the prior is at the first level: readings there are drawn nowhere. The
+    first level stands for all that is sharper too: from it to the second, the scale is stretched down to `sharp`.
     """
     prior_mean, log_prior, log_least = parameters["prior"]
     precision = 1 / (reading.spread**2 + jnp.exp(log_least))
     prior = jnp.exp(-log_prior)
     own = jnp.maximum(precision - prior, 0.05)
     first, second, last = network.levels[0], network.levels[1], network.levels[-1]
-    radius = jnp.clip((reading.radius * precision - prior_mean * prior) / own, first - 1.0, last + 3.0)
-    sharp = jnp.minimum(parameters["sharp"], first)
-    sharper = sharp + (second - sharp) * ((radius - first) / (second - first))
-    return jnp.where(radius < second, sharper, radius), own
+    without = jnp.clip((reading.radius * precision - prior_mean * prior) / own, reading.radius, last + 3.0)
+    sharp = jnp.clip(parameters["sharp"], 0.0, first)
+    sharper = sharp + (second - sharp) * ((reading.radius - first) / (second - first))
+    return jnp.where(reading.radius < second, sharper, without), own
 
 
 def weigh_reading(

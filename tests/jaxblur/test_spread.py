@@ -39,10 +39,10 @@ def oracle_reading(parameters, radius, deviation, reliability, depth, scale, sca
     mean, log_prior, log_least = parameters["prior"]
     precision, prior = 1 / (deviation**2 + np.exp(log_least)), np.exp(-log_prior)
     own = max(precision - prior, 0.05)
-    true = np.clip((radius * precision - mean * prior) / own, LEVELS[0] - 1, LEVELS[-1] + 3)
-    if true < LEVELS[1]:  # the straight line through (first level, sharp) and the second level
-        sharp = min(parameters["sharp"], LEVELS[0])
-        true = sharp + (true - LEVELS[0]) / (LEVELS[1] - LEVELS[0]) * (LEVELS[1] - sharp)
+    true = np.clip((radius * precision - mean * prior) / own, radius, LEVELS[-1] + 3)
+    if radius < LEVELS[1]:  # the straight line through (first level, sharp) and the second level
+        sharp = np.clip(parameters["sharp"], 0, LEVELS[0])
+        true = sharp + (radius - LEVELS[0]) / (LEVELS[1] - LEVELS[0]) * (LEVELS[1] - sharp)
     role = 0 if scales == 1 else 1 if scale == 0 else 3 if scale == scales - 1 else 2
     level_weight = np.interp(radius, LEVELS, parameters["level_weight"][role])
     of_precision, of_reliability, of_depth = parameters["powers"]
@@ -234,13 +234,13 @@ def test_a_reading_near_the_end_of_a_scale_counts_little():
     assert coarsest[0] < 0.01 * coarsest[1] and coarsest[2] == pytest.approx(coarsest[1])
 
 
-def test_a_doubtful_reading_is_not_drawn_to_the_middle():
+def test_a_doubtful_strong_reading_is_not_drawn_to_the_middle():
     parameters = spread.init_parameters(NETWORK)
     reading = EdgeReading(
         np.float32([1.5, 5, 1.5, 5]), np.float32([1, 1, 0.01, 0.01]), *np.ones((2, 4), np.float32)
     )
     radius, precision = map(np.asarray, spread.likelihood(parameters, reading, NETWORK))
-    assert radius[0] < 1.2 and radius[1] > 5.4 and precision[0] < 0.1 * precision[2]
+    assert radius[0] == pytest.approx(1.5) and radius[1] > 5.4 and precision[0] < 0.1 * precision[2]
     np.testing.assert_allclose(radius[2:], [1.5, 5], atol=0.05)
 
 
