@@ -1,0 +1,101 @@
+"""Slow NumPy versions of the steps of the third stage, and inputs for them."""
+
+import numpy as np
+
+from jaxblur import spread
+from jaxblur.architecture import NetworkConfig
+from jaxblur.reading import EdgeReading
+
+NETWORK = NetworkConfig(pyramid=True)
+LEVELS = np.asarray(NETWORK.levels)
+
+
+def some_parameters(rng, dtype=np.float32):
+    """Not the plain choices: every entry matters."""
+    plain = spread.init_parameters(NETWORK)
+    changed = {name: np.asarray(leaf) + 0.1 * rng.normal(size=leaf.shape) for name, leaf in plain.items()}
+    changed["extent"] = np.log([1.5, 4.0, 9.0])
+    return {name: np.asarray(leaf, dtype) for name, leaf in changed.items()}
+
+
+def some_reading(rng, shape, dtype=np.float32):
+    return EdgeReading(
+        rng.uniform(0.5, 6.0, shape).astype(dtype),
+        rng.uniform(0.05, 1.5, shape).astype(dtype),
+        rng.uniform(0.1, 1.0, shape).astype(dtype),
+        rng.uniform(0.0, 1.0, shape).astype(dtype),
+    )
+
+
+def oracle_reading(parameters, radius, deviation, reliability, depth, scale, scales):
+    """Weight and radius of one point."""
+    mean, log_prior, log_least = parameters["prior"]
+    precision, prior = 1 / (deviation**2 + np.exp(log_least)), np.exp(-log_prior)
+    own = max(precision - prior, 0.05)
+    true = np.clip((radius * precision - mean * prior) / own, radius, LEVELS[-1] + 3)
+    if radius < LEVELS[1]:  # the straight line through (first level, sharp) and the second level
+        sharp = np.clip(parameters["sharp"], 0, LEVELS[0])
+        true = sharp + (radius - LEVELS[0]) / (LEVELS[1] - LEVELS[0]) * (LEVELS[1] - sharp)
+    role = 0 if scales == 1 else 1 if scale == 0 else 3 if scale == scales - 1 else 2
+    level_weight = np.interp(radius, LEVELS, parameters["level_weight"][role])
+    of_precision, of_reliability, of_depth = parameters["powers"]
+    weight = (
+        2**scale
+        * np.exp(level_weight + parameters["scale_weight"][scale] - of_depth * depth)
+        * own**of_precision
+        * reliability**of_reliability
+    )
+    return weight if scale < scales else 0.0, 2**scale * true
+
+
+def oracle_evidence(parameters, readings, shape, scales):
+    sums = np.zeros((3, *shape))
+    for scale, (reading, edges) in enumerate(readings):
+        for row, col in np.argwhere(edges):
+            values = (float(plane[row, col]) for plane in reading)
+            weight, radius = oracle_reading(parameters, *values, scale, scales)
+            at = (row * 2**scale + 2**scale // 2, col * 2**scale + 2**scale // 2)
+            if max(np.subtract(at, shape)) < 0:
+                sums[(slice(None), *at)] += weight * radius ** np.arange(3)
+    return sums
+
+
+def oracle_spread(parameters, signals, depth, steps):
+    """Domain transform of every signal by every extent, then the quotients."""
+    shape, count = depth.shape, spread.ITERATIONS
+    penalty = np.log1p(np.exp(parameters["penalty"])) * depth / 2
+    stops = [np.exp(-parameters["range"]) * step + penalty for step in steps]
+    smoothed = np.zeros(signals.shape)
+    for log_extent, log_share in zip(parameters["extent"], parameters["share"], strict=True):
+        extent, plane = np.exp(log_extent), np.array(signals, np.float64)
+        for k in range(1, count + 1):
+            sigma = extent * np.sqrt(3) * 2 ** (count - k) / np.sqrt(4**count - 1)
+            across, down = (np.exp(-np.sqrt(2) / sigma * (1 + extent * stop)) for stop in stops)
+            for x in range(1, shape[1]):
+                plane[:, :, x] += across[:, x] * (plane[:, :, x - 1] - plane[:, :, x])
+            for x in reversed(range(shape[1] - 1)):
+                plane[:, :, x] += across[:, x + 1] * (plane[:, :, x + 1] - plane[:, :, x])
+            for y in range(1, shape[0]):
+                plane[:, y] += down[y] * (plane[:, y - 1] - plane[:, y])
+            for y in reversed(range(shape[0] - 1)):
+                plane[:, y] += down[y + 1] * (plane[:, y + 1] - plane[:, y])
+        smoothed += np.exp(log_share) * plane
+    weight, first, second = smoothed + 1e-4 * signals.mean((1, 2))[:, None, None]
+    radius = first / weight
+    disagreement = np.sqrt(np.maximum(second / weight - radius**2, 1e-6)) / (radius + 0.5)
+    constant, of_weight, of_disagreement = parameters["confidence"]
+    logit = constant + of_weight * np.log(smoothed[0]) + of_disagreement * disagreement
+    return np.maximum(radius, 0), 1 / (1 + np.exp(-logit))
+
+
+def some_steps(rng, shape):
+    """Steps of a guide; none before the first column and row."""
+    steps = rng.exponential(0.5, (2, *shape)).astype(np.float32)
+    steps[0, :, 0] = steps[1, 0] = 0
+    return steps[0], steps[1]
+
+
+def some_readings(rng, shape):
+    """At edges of three scales, in arrays large enough for all that `place` may ask for."""
+    shapes = [tuple(length // 2**scale for length in shape) for scale in range(3)]
+    return [(some_reading(rng, own), rng.random(own) < 0.3) for own in shapes]
