@@ -26,6 +26,7 @@ class HeldOutDepth(NamedTuple):
 
 def held_out_depth(source: Source, config: TrainConfig, *, split: Split = "held_out") -> HeldOutDepth:
     """Composites of the layers of a split whose radii differ by 0.75 px or more, and their sharp backgrounds alone."""
+    source = source.for_validation(source.config.crop_size)
     wanted = 4 * config.validation.contents
     steps = range(-(-wanted // source.config.contents_per_batch))
     batches = [source.layers(step, split=split) for step in steps]

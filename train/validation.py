@@ -47,8 +47,8 @@ def degradation(key: jax.Array, mix: str, radii: jax.Array) -> samples.Degradati
 def held_out_blur(source: Source, config: TrainConfig) -> HeldOutBlur:
     """Blurred versions of held-out crops at every radius of `config.validation` and every mix."""
     wanted = config.validation.contents
-    # Crops of one size whatever the run blurs its own with: results compare.
-    source = source.with_crop_size(config.blur.view_size + samples.KERNEL_SIZE - 1)
+    # The same crops whatever the run draws and blurs its own with: results compare.
+    source = source.for_validation(config.blur.view_size + samples.KERNEL_SIZE - 1)
     contents = []
     for step in range(-(-wanted // source.config.contents_per_batch)):
         contents.append(source.contents(step, split="held_out")["content"])

@@ -28,7 +28,7 @@ def test_other_words_are_refused(spec):
 
 
 def test_unknown_preset_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="preset must be one of default, published, got 'best'"):
+    with pytest.raises(ValueError, match="preset must be one of default, two-stage, published, got 'best'"):
         _parse(f"jaxblur={tmp_path}:best")
 
 

@@ -50,9 +50,9 @@ class Source:
             for number in range(len(cutouts)):
                 self._objects["held_out" if cutouts.photo(number) in held_out else "train"].append(number)
 
-    def with_crop_size(self, crop_size: int) -> "Source":
-        """The same photos and splits, cut to crops of another size, px."""
-        config = dataclasses.replace(self.config, crop_size=crop_size)
+    def for_validation(self, crop_size: int) -> "Source":
+        """The same photos and splits, cut to crops of `crop_size` px that do not depend on the seed of the run."""
+        config = dataclasses.replace(self.config, crop_size=crop_size, seed=0)
         return Source(config, self._photos, self._cutouts, name=self._name)
 
     def contents(
