@@ -6,6 +6,7 @@ import pytest
 
 import jaxblur
 from jaxblur import batch, dense, pipeline, reading
+from jaxblur import tiles as jaxblur_tiles
 from jaxblur.architecture import ColumnConfig, NetworkConfig
 from jaxblur.config import DEFAULT, PUBLISHED, Config, PropagationConfig
 from jaxblur.edges import detect_edges
