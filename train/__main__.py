@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 from rich.logging import RichHandler
 
-from train.config import PRESETS
+from train.config import PRESETS, scale_rates
 from train.data.source import DataConfig
 
 
@@ -45,6 +45,8 @@ class Arguments:
     """Stages to train, of blur,edges,dense; the others' networks come from --initial. The preset paper has two."""
     contents: int | None = None
     """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
+    rate: float = 1.0
+    """Factor on the preset's learning rates of B-Net and E-Net; below 1 suits a short run that goes on with --initial."""
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
     seed: int = 0
@@ -110,6 +112,7 @@ def main(args: list[str] | None = None) -> int:
             config = dataclasses.replace(
                 config, **{stage: dataclasses.replace(getattr(config, stage), **given)}
             )
+        config = scale_rates(config, options.rate)
         run_options = training.RunOptions(
             max_seconds=options.max_seconds,
             validate_every=options.validate_every,

@@ -206,3 +206,22 @@ def smoke(data: DataConfig) -> TrainConfig:
 
 
 PRESETS = {"default": default, "paper": paper, "smoke": smoke}
+
+
+def scale_rates(config: TrainConfig, factor: float) -> TrainConfig:
+    """`config` with the learning rates of both network stages times `factor`.
+
+    Raises:
+      ValueError: the factor is not a positive number.
+    """
+    if not (factor > 0 and math.isfinite(factor)):
+        raise ValueError(f"rate must be a positive factor, got {factor}")
+
+    def scaled(stage: StageConfig) -> StageConfig:
+        own = stage.optimiser
+        return dataclasses.replace(
+            stage,
+            optimiser=dataclasses.replace(own, rate=factor * own.rate, adam_rate=factor * own.adam_rate),
+        )
+
+    return dataclasses.replace(config, blur=scaled(config.blur), edges=scaled(config.edges))
