@@ -46,7 +46,7 @@ class Arguments:
     contents: int | None = None
     """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
     rate: float = 1.0
-    """Factor on the preset's learning rates of B-Net and E-Net; below 1 suits a short run that goes on with --initial."""
+    """Factor on the preset's learning rates of both networks; below 1 suits a short run that goes on."""
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
     seed: int = 0

@@ -1,4 +1,5 @@
 import pytest
+
 from train.config import default, scale_rates
 from train.data.source import DataConfig
 
