@@ -54,7 +54,7 @@ class Command:
     """Weights of a plain jaxblur: a .safetensors file or the published model folder; those shipped by
     default."""
     preset: Literal["default", "two-stage", "published"] = "default"
-    """Settings of jaxblur."""
+    """Settings of jaxblur: its own; the same without its third stage; those of the published system."""
     output: Path = Path("eval-results")
     """Where results go."""
     published: Path | None = None

@@ -40,7 +40,7 @@ _LONG = f"""{_SHORT}
 
 The answer, blur radius:
   the radius, in pixels of the photo, of the disk into which the lens spread
-  each point: 0.5 is sharp, 6 the most that can be told.
+  each point: below 0.5 is sharp, 48 the most that can be told.
 
 Written to the output folder for a photo NAME.jpg:
   NAME_preview.png  the photo beside its blur map in colour, to look at
@@ -82,7 +82,7 @@ class Estimate:
     )
     """Your own edge map, for one photo of the same size: 0 off edges, one other value on them."""
     preset: Literal["default", "two-stage", "published"] = "default"
-    """Settings: this project's own, or exactly those of the published system."""
+    """Settings: this project's own; the same without its third stage; those of the published system."""
     max_memory: Annotated[
         str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="(default: half of the machine's)")
     ] = None
