@@ -2,18 +2,17 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import flax
 import numpy as np
 
 import jaxblur
 from eval import baselines
 from eval.datasets import reading
 from jaxblur import config
+from jaxblur.weights import hash_weights
 
 MapUnit = Literal["radius", "sigma", "score"]
 """Of a method's maps: disk radius or Gaussian sigma, px; or a score in [0, 1], high where blurred."""
@@ -91,16 +90,6 @@ def parse_method(spec: str, *, weights: Path | None, preset: str) -> Method:
             f"NAME=FOLDER:UNIT with unit {', '.join(_UNITS)}, got {spec!r}"
         )
     return _saved_maps(name, Path(folder), unit)
-
-
-def hash_weights(weights: jaxblur.Weights) -> str:
-    """First 12 digits of a SHA-256 over names and values of all parameters, whatever file they came from."""
-    digest = hashlib.sha256()
-    flat = flax.traverse_util.flatten_dict(weights.variables, sep="/")
-    for name in sorted(flat):
-        digest.update(name.encode() + b"\0")
-        digest.update(np.ascontiguousarray(flat[name], np.float32).tobytes())
-    return digest.hexdigest()[:12]
 
 
 def _estimator(path: Path | None, preset: str) -> Method:

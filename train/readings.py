@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +17,7 @@ from jaxblur.files import atomic_file
 from jaxblur.propagation import smooth_guide
 from jaxblur.scales import read_scales
 from jaxblur.tiles import size_bucket
-from jaxblur.weights import Weights
+from jaxblur.weights import Weights, hash_weights
 from train.data.source import Source, Split
 from train.scene_config import SceneConfig
 from train.scenes import draw_scenes
@@ -34,7 +33,7 @@ def scene_readings(
     """Scenes with their readings, from `folder` as far as they are there, else composed, read and put there.
 
     Args:
-      folder: for one file per batch of scenes; the same weights and settings find them again.
+      folder: for one file per batch of scenes; the same weights, photos and settings find them again.
       source: from `scenes.scene_source`.
       config: of the scenes; `config.scenes` make up a file.
       weights: the frozen networks.
@@ -46,7 +45,9 @@ def scene_readings(
       (v, v) steps of the guide, and for each scale s `edges_s` bool and `radius_s`, `spread_s`, `reliability_s`,
       `depth_s` as in `EdgeReading`.
     """
-    own = folder / f"readings-{fingerprint(weights, config, source.config.seed)}"
+    photos = [source.photo_names(either) for either in ("train", "held_out")]
+    made_from = config, source.config.seed, photos, hash_weights(weights)
+    own = folder / f"readings-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]}"
     scenes = []
     total = -(-count // config.scenes)
     own.mkdir(parents=True, exist_ok=True)
@@ -64,15 +65,6 @@ def scene_readings(
         with np.load(path) as file:
             scenes.append(dict(file))
     return scenes
-
-
-def fingerprint(weights: Weights, *settings: Any) -> str:
-    """Short hash of weights and settings: what was made with the same ones can be used again."""
-    digest = hashlib.sha256(repr((weights.network, *settings)).encode())
-    flat: dict[str, Any] = dict(flax.traverse_util.flatten_dict(weights.variables, sep="/"))
-    for name in sorted(flat):
-        digest.update(name.encode() + np.asarray(flat[name]).tobytes())
-    return digest.hexdigest()[:12]
 
 
 @jax.jit

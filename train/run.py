@@ -11,12 +11,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxblur.weights import Weights, save_weights
+from jaxblur.weights import Weights, hash_weights, save_weights
 from train import depth_validation, export, loop
 from train.config import TrainConfig
-from train.data.source import open_source
+from train.data.source import Source, open_source
 from train.dense import DenseStage
-from train.readings import fingerprint
 from train.scenes import scene_source
 from train.stages import BlurStage, EdgeStage, stage_config
 from train.writers import read_curve
@@ -60,16 +59,22 @@ def run(
       loop.NonFiniteError, checkpoints.CheckpointError, checkpoints.ConfigChangedError: see there.
     """
     initial, before = export.load_initial(config.initial, config.network) if config.initial else (None, {})
-    blur = _blur_variables(config, folder, options, initial, "blur" in stages)
-    edges = (
-        None if blur is None else _edge_variables(config, folder, options, initial, blur, "edges" in stages)
-    )
-    if blur is None or edges is None:
+    if "blur" in stages:
+        blur = _blur_variables(config, folder, options, initial)
+    else:
+        blur = _of_initial(config, initial, BlurStage.parts)
+    if blur is None:
+        return None
+    own = stage_config(config, "edges")
+    source = open_source(own.data)
+    if "edges" in stages:
+        edges = _edge_variables(own, source, folder, options, initial, blur)
+    else:
+        edges = _of_initial(config, initial, EdgeStage.parts)
+    if edges is None:
         return None
     facts = _facts(folder, before)
     params, network = export.assemble(blur, edges, config.network)
-    own = stage_config(config, "edges")
-    source = open_source(own.data)
     scenes = depth_validation.held_out_depth(source, own, split="train")
     params, threshold = export.calibrate_depth(params, network, scenes)
     facts["depth_threshold_before_calibration"] = threshold
@@ -91,11 +96,9 @@ def run(
 
 
 def _blur_variables(
-    config: TrainConfig, folder: Path, options: RunOptions, initial: Any, train: bool
+    config: TrainConfig, folder: Path, options: RunOptions, initial: Any
 ) -> dict[str, Any] | None:
     """Variables of f1-NET and B-Net; None if the stage was told to stop."""
-    if not train:
-        return _of_initial(config, initial, BlurStage.parts)
     handover = folder / _HANDOVER
     if not handover.exists():
         own = stage_config(config, "blur")
@@ -108,13 +111,10 @@ def _blur_variables(
 
 
 def _edge_variables(
-    config: TrainConfig, folder: Path, options: RunOptions, initial: Any, blur: dict[str, Any], train: bool
+    config: TrainConfig, source: Source, folder: Path, options: RunOptions, initial: Any, blur: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Variables of f2-NET and E-Net; None if the stage was told to stop."""
-    if not train:
-        return _of_initial(config, initial, EdgeStage.parts)
-    own = stage_config(config, "edges")
-    stage = EdgeStage(own, open_source(own.data), blur, initial)
+    stage = EdgeStage(config, source, blur, initial)
     state = _train(stage, folder, options, initial=config.initial)
     return stage.averaged(state) if int(state.step) == config.edges.steps else None
 
@@ -160,7 +160,7 @@ def _train(
     if initial is not None:
         settings["initial"] = hashlib.sha256(initial.read_bytes()).hexdigest()
     if weights is not None:
-        settings["weights"] = fingerprint(weights)
+        settings["weights"] = hash_weights(weights)
     state = loop.run(
         stage,
         workdir=folder / stage.name,

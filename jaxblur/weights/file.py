@@ -1,6 +1,7 @@
 """Weights as safetensors files: arrays of all layers, and in the header everything one has to know about them."""
 
 import dataclasses
+import hashlib
 import json
 import os
 from importlib import resources
@@ -134,6 +135,16 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
     }
     with atomic_file(path) as file:
         file.write(save(arrays, metadata=header))
+
+
+def hash_weights(weights: Weights) -> str:
+    """First 12 digits of a SHA-256 over architecture and all parameters, whatever file they came from."""
+    digest = hashlib.sha256(json.dumps(dataclasses.asdict(weights.network)).encode())
+    flat = dict[str, Any](flax.traverse_util.flatten_dict(weights.variables, sep="/"))
+    for name in sorted(flat):
+        digest.update(name.encode() + b"\0")
+        digest.update(np.ascontiguousarray(flat[name], np.float32).tobytes())
+    return digest.hexdigest()[:12]
 
 
 def published_network() -> NetworkConfig:

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from jaxblur import files
 from jaxblur.architecture import ColumnConfig, NetworkConfig
-from jaxblur.weights import Weights, load_weights, save_weights
+from jaxblur.weights import Weights, hash_weights, load_weights, save_weights
 from jaxblur.weights.file import SHIPPED, expected_shapes, from_arrays, published_network
 from jaxblur.weights.published import _FILES
 
@@ -81,6 +81,16 @@ def test_round_trip_keeps_every_bit(weights, saved, tmp_path):
     again = load_weights(tmp_path / "again.safetensors")
     assert again.network == loaded.network and again.metadata == loaded.metadata
     assert (tmp_path / "again.safetensors").stat().st_mode & 0o444 == 0o444
+
+
+def test_hash_is_of_architecture_and_values(weights, saved):
+    assert hash_weights(load_weights(saved)) == hash_weights(weights)
+    shifted = dataclasses.replace(NETWORK, input_scale=2.0)
+    assert hash_weights(dataclasses.replace(weights, network=shifted)) != hash_weights(weights)
+    name = sorted(flat(weights))[0]
+    other = {**flat(weights), name: flat(weights)[name] + 1}
+    changed = Weights(flax.traverse_util.unflatten_dict(other, sep="/"), NETWORK, METADATA)
+    assert hash_weights(changed) != hash_weights(weights)
 
 
 def test_every_setting_of_the_architecture_survives(tmp_path, rng):

@@ -89,6 +89,12 @@ def test_the_third_stage_alone_leaves_the_networks_and_uses_its_readings_again(t
     moved = {name: float(np.abs(params["spread"][name] - plain[name]).max()) for name in plain}
     # Untrained networks may give a map of zeros, which teaches the confidence alone.
     assert moved["confidence"] > 1e-6, moved
+    (tmp_path / "more").mkdir()
+    more = write_photos(tmp_path / "more", count=4)  # readings of other photos do not do
+    other = dataclasses.replace(config, data=dataclasses.replace(config.data, photos=more))
+    soon = training.RunOptions(max_seconds=0.0, save_every=1, allow_config_change=True)
+    training.run(other, folder, soon, stages=("dense",))
+    assert len(list((folder / "dense").glob("readings-*"))) == 2
     with pytest.raises(ValueError, match="f1 and b must come from --initial, got none"):
         training.run(dataclasses.replace(config, initial=None), tmp_path / "none", options, stages=("dense",))
 
