@@ -23,10 +23,8 @@ from train.optim import make_optimiser
 from train.readings import Scene, scene_readings
 
 _STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
-_SURE, _SURE_SHARE = (
-    0.5,
-    0.25,
-)  # px and share of the radius within which an answer is right, for the confidence
+# Within this many px, or this share of the radius, an answer is right; the confidence predicts how likely that is.
+_SURE, _SURE_SHARE = 0.5, 0.25
 
 
 class DenseStage:
@@ -58,11 +56,19 @@ class DenseStage:
         return state.create(spread.init_parameters(self.network), {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        """This host's scenes of a step: whole files of readings, drawn by seed and step."""
+        """This host's scenes of a step: its share of a file of readings, drawn by seed and step.
+
+        Raises:
+          ValueError: the scenes of a file do not divide by the number of hosts.
+        """
         rng = np.random.default_rng([self.config.seed, step])
         chosen = self._scenes[rng.integers(len(self._scenes))]
-        rows = len(chosen["radius"])
-        share = rows // jax.process_count()
+        share, rest = divmod(len(chosen["radius"]), jax.process_count())
+        if rest:
+            raise ValueError(
+                f"scenes per step must be a multiple of the number of processes {jax.process_count()}, "
+                f"got {len(chosen['radius'])}"
+            )
         first = jax.process_index() * share
         return {name: part[first : first + share] for name, part in chosen.items()}
 

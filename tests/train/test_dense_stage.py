@@ -87,6 +87,16 @@ def test_batches_depend_on_seed_and_step_alone(stage):
     assert drawn != [int(stage.batch(step)["radius"][0, 0, 0]) for step in range(20)]
 
 
+def test_hosts_share_a_batch_or_it_is_refused(stage, monkeypatch):
+    stage._scenes = [{"radius": np.arange(8)}]
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    monkeypatch.setattr(jax, "process_count", lambda: 4)
+    np.testing.assert_array_equal(stage.batch(0)["radius"], [2, 3])
+    monkeypatch.setattr(jax, "process_count", lambda: 3)
+    with pytest.raises(ValueError, match="multiple of the number of processes 3, got 8"):
+        stage.batch(0)
+
+
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="held_out must be at least 1, got 0"):
         DenseConfig(held_out=0)
