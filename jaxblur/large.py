@@ -59,9 +59,8 @@ def estimate_large(
       strip_pixels: size of the strips that edges and filter see at once, about; no matter for the result.
     """
     parts = _Parts(max_tile, strip_pixels)
-    given = (
-        None if edges is None else edges.copy()
-    )  # the result does not share its memory with what was passed in
+    # The result does not share its memory with what was passed in.
+    given = None if edges is None else edges.copy()
     if config.pyramid and weights.network.pyramid:
         return _estimate_at_all_scales(photo, weights, given, config, parts, progress)
     pixels = photo.shape[0] * photo.shape[1]

@@ -24,10 +24,7 @@ from train.scene_config import APERTURES, SceneConfig
 MAX_LAYERS = 5  # background included
 _KIND, _SPLITS = 2, ("train", "held_out")  # part of every seed; `Source` uses kinds 0 and 1
 _SAMPLES = 3  # layer samples of the source per scene: up to three objects, and three photos without a cut
-_MAX_SIGMA, _CELLS = (
-    0.4,
-    6,
-)  # of the gate: crops of this size are seldom as sharp everywhere as the small ones
+_MAX_SIGMA, _CELLS = 0.4, 6  # of the gate: large crops are seldom as sharp everywhere as small ones
 _CAT_EYE = 0.5  # largest shift between the two rims, in radii
 _JPEG_BLOCK = 16  # px, with halved chroma
 _SUBSAMPLE_SHARE = 0.7  # of JPEG files

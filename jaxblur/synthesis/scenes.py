@@ -17,7 +17,7 @@ from jaxblur.synthesis.formation import from_light, to_light, valid_part
 from jaxblur.synthesis.layers import check_stack, layer_radius
 
 _SPACING_OFFSET = (
-    3.0  # px; slices lie evenly in log(radius + this): 0.4 px apart when sharp, a tenth when large
+    3.0  # px; slices are even in log(radius + this): 0.4 px apart when sharp, a tenth when large
 )
 
 
