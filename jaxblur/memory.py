@@ -15,6 +15,7 @@ DETECTED_EDGES = 0.25
 _PROCESS = 0.5e9
 _TILE_NEED = {512: 2.0e9, 256: 0.75e9, 128: 0.3e9}
 _STRIPS = 0.2e9
+_ALL_SCALES, _THIRD_STAGE = 0.7e9, 125  # more compiled programs; bytes per pixel throughout
 
 TILES = tuple(_TILE_NEED)
 """Sides of tiles to choose from, px, fastest first."""
@@ -68,8 +69,10 @@ def program_need(height: int, width: int, *, pyramid: bool) -> float:
       width: px.
       pyramid: whether the third stage is used.
     """
-    networks, propagation = _TILE_NEED[max(_TILE_NEED)] + 20 * height * width, 155 * height * width
-    return _PROCESS + max(networks, propagation)
+    tile, pixels = _TILE_NEED[max(_TILE_NEED)], height * width
+    if pyramid:
+        return _PROCESS + _ALL_SCALES + tile + _THIRD_STAGE * pixels
+    return _PROCESS + max(tile + 20 * pixels, 155 * pixels)
 
 
 def strips_need(
