@@ -25,7 +25,7 @@ BLUR_MAP, ERROR_MAP, CONFIDENCE_MAP = "viridis", "magma", "cividis"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A set of curves, one per method; `x` and each curve have the same length."""
+    """A set of curves, one per method; `x` and each curve have the same length, `ideal` too if there is one."""
 
     title: str
     x_label: str
@@ -34,6 +34,7 @@ class Chart:
     ticks: Sequence[str] = ()
     curves: dict[str, Sequence[float]]
     unit_box: bool = False
+    ideal: Sequence[float] = ()
 
 
 def charts(summaries: Sequence[Summary]) -> list[Chart]:
@@ -64,16 +65,18 @@ def charts(summaries: Sequence[Summary]) -> list[Chart]:
             "distance to the nearest step, px",
             _ranges(DISTANCE_EDGES),
         ),
-        (
-            "by_confidence",
-            "Is the confidence right?",
-            "confidence",
-            _ranges([i / NUM_BINS for i in range(NUM_BINS + 1)]),
-        ),
     ):
         if curves := collect(name):
             x = list(range(len(ticks)))
             made.append(Chart(title=title, x_label=x_label, y_label=error, x=x, ticks=ticks, curves=curves))
+    if curves := collect("observed"):
+        x = [(i + 0.5) / NUM_BINS for i in range(NUM_BINS)]
+        title, y_label = "Is the confidence right?", "share of pixels that is right"
+        made.append(
+            Chart(
+                title=title, x_label="confidence", y_label=y_label, x=x, curves=curves, unit_box=True, ideal=x
+            )
+        )
     if curves := collect("risk"):
         x = [100 * (i + 1) / NUM_COVERAGES for i in range(NUM_COVERAGES)]
         title, x_label = "Risk and coverage", "share of pixels kept, most confident first, %"
@@ -93,6 +96,8 @@ def draw_chart(chart: Chart, methods: Sequence[str]) -> str:
             axes.plot(
                 chart.x, curve, color=colour, marker=marker if few else None, markersize=4.5, linewidth=1.7
             )
+        if chart.ideal:
+            axes.plot(chart.x, chart.ideal, color="#999999", linestyle="--", linewidth=1, zorder=1)
         axes.set_title(chart.title, fontsize=11, loc="left", fontweight="bold")
         axes.set_xlabel(chart.x_label, fontsize=9)
         axes.set_ylabel(chart.y_label, fontsize=9)

@@ -54,6 +54,15 @@ LABELS: dict[str, Label] = {
         "low",
         "mean error over all shares of most confident pixels (Geifman 2017)",
     ),
+    "right": Label(
+        "Right", "", "high", "share of pixels whose radius is within 0.5 px or a quarter of it of the truth"
+    ),
+    "calibration_error": Label(
+        "Calibration error",
+        "",
+        "low",
+        "mean difference of confidence and share that is right, by ten bins (Guo et al. 2017)",
+    ),
     "depth_precision": Label(
         "Depth edges, precision", "", "high", "share within 3 px of a step of the true blur"
     ),

@@ -2,13 +2,15 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from eval import page, schema
 from eval.labels import LABELS
-from eval.summary import Summary, format_mean, summarise
+from eval.metrics.calibration import NUM_BINS
+from eval.summary import Summary, format_mean, mean_curve, summarise
 from jaxblur import files
 
 # Column title -> measure; px errors are in the unit of the ground truth.
@@ -17,6 +19,8 @@ _COLUMNS = {
     "RMSE": "{unit}_rmse",
     "AI(1)": "{unit}_ai1",
     "1 − abs(ρ)": "{unit}_rank_error",
+    "Right": "right",
+    "Calibration": "calibration_error",
     "DMENet MSE": "dmenet_mse",
     "DMENet MAE": "dmenet_mae",
     "AP": "average_precision",
@@ -27,7 +31,7 @@ _COLUMNS = {
 
 
 class Report(NamedTuple):
-    """The Markdown table, and a line for everything that could not be scored."""
+    """The Markdown tables, and a line for everything that could not be scored."""
 
     table: str
     failures: list[str]
@@ -44,7 +48,7 @@ def write_report(folder: Path) -> Report:
     if not summaries:
         raise ValueError(f"{folder}: holds no results ({schema.PATTERN})")
     published = schema.of_kind(records, schema.Published)
-    table = markdown_table(summaries, published)
+    table = "\n\n".join(filter(None, (markdown_table(summaries, published), reliability_table(summaries))))
     for name, text in (
         ("table.md", table + "\n\n" + markdown_notes(summaries, published)),
         ("summary.csv", csv_table(summaries, published)),
@@ -80,6 +84,17 @@ def markdown_table(summaries: Sequence[Summary], published: Sequence[schema.Publ
             cells = [f"{p.metrics[m]:g}" if m in p.metrics else "" for m in measures]
             rows.append([lead, f"{p.method} (as published)", "", *cells])
     return _align(rows)
+
+
+def reliability_table(summaries: Sequence[Summary]) -> str:
+    """Predicted against observed: the share of pixels that is right, by confidence; empty if no method has any."""
+    bins = [f"{i / NUM_BINS:.1f} to {(i + 1) / NUM_BINS:.1f}" for i in range(NUM_BINS)]
+    rows = [["Right where confidence is", "Method", *bins]]
+    for s in summaries:
+        if observed := mean_curve(s.images, "observed"):
+            shares = ["" if math.isnan(share) else f"{share:.2f}" for share in observed]
+            rows.append([s.run.dataset, s.run.method, *shares])
+    return _align(rows) if len(rows) > 1 else ""
 
 
 def markdown_notes(summaries: Sequence[Summary], published: Sequence[schema.Published] = ()) -> str:

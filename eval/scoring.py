@@ -16,6 +16,7 @@ from eval.methods import MapUnit, Prediction
 from eval.metrics import calibration, depth_edges, detection, regression
 from eval.padding import edges_of
 from jaxblur import radius_to_sigma, sigma_to_radius
+from jaxblur.spread import is_right
 from jaxblur.units import TABLE_RADIUS
 
 Scores = dict[str, float]
@@ -103,13 +104,19 @@ def _score_regression(
     curves = _curve("by_radius", *_flatten(valid, error, truth_radius), edges=RADIUS_EDGES)
     if prediction.confidence is not None:
         flat = _flatten(valid, error, prediction.confidence.astype(np.float64))
-        means, counts, risks, area = _calibration(*flat)
+        risks, area = _risk_coverage(*flat)
+        right = np.asarray(is_right(jnp.asarray(radius), jnp.asarray(truth_radius)), np.float64)
+        predicted, observed, counts = _reliability(
+            *_flatten(valid, right, prediction.confidence.astype(np.float64))
+        )
         curves |= {
-            "by_confidence": _listed(means),
-            "by_confidence_count": _listed(counts),
+            "predicted": _listed(predicted),
+            "predicted_count": _listed(counts),
+            "observed": _listed(observed),
+            "observed_count": _listed(counts),
             "risk": _listed(risks),
         }
-        scores["risk_area"] = float(area)
+        scores |= {"risk_area": float(area), "right": float(right[valid].mean())}
     steps = depth_edges.blur_steps(truth_radius) if valid.all() else np.zeros(valid.shape, bool)
     if steps.any():  # where part of the truth is unknown, so are the steps
         distance = depth_edges.distance_to(steps)
@@ -148,12 +155,6 @@ def _affine_invariant(estimate, truth, valid):
 
 
 @jax.jit
-def _calibration(error, confidence, valid):
-    reliability = calibration.error_by_confidence(error, confidence, valid)
-    return (*reliability, *calibration.risk_coverage(error, confidence, valid))
-
-
-@jax.jit
 def _detection(scores, truth, valid):
     blurred = truth > 0.5
     precision, recall = detection.precision_recall_curve(scores, blurred, valid)
@@ -171,6 +172,8 @@ def _detection(scores, truth, valid):
     }
 
 
+_reliability = jax.jit(calibration.reliability)
+_risk_coverage = jax.jit(calibration.risk_coverage)
 _binned = functools.partial(jax.jit, static_argnames="edges")(regression.binned_mean)
 _dmenet = jax.jit(regression.dmenet_errors)
 

@@ -106,6 +106,9 @@ def _summarise_one(
         recall = mean_curve(images, "recall")
         means["f_max"] = max(map(_f_measure, precision, recall))
         counts["f_max"] = len(images)
+    if observed := mean_curve(images, "observed"):
+        means["calibration_error"] = _calibration_error(mean_curve(images, "predicted"), observed, images)
+        counts["calibration_error"] = len(images)
     timed = [r for r in images if math.isfinite(r.seconds)]
     warm = [r for r in timed if r.warm]
     timed = warm or timed
@@ -122,6 +125,15 @@ def _summarise_one(
         counts=counts,
         cold=not warm,
     )
+
+
+def _calibration_error(
+    predicted: Sequence[float], observed: Sequence[float], images: Sequence[schema.Image]
+) -> float:
+    """Mean over all pixels of |predicted - observed| of their bin of confidence (Guo et al. 2017)."""
+    pixels = np.sum([r.curves["observed_count"] for r in images if "observed_count" in r.curves], axis=0)
+    gaps = np.abs(np.subtract(predicted, observed))
+    return float(np.sum(np.where(pixels > 0, gaps * pixels, 0)) / np.sum(pixels))
 
 
 def _f_measure(precision: float, recall: float) -> float:

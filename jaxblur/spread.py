@@ -26,6 +26,7 @@ from jaxblur.recursion import Method
 
 ITERATIONS = 4  # of the filter
 _FAR = 1e-4  # weight of the mean over the whole photo, to be seen where no edge is in reach
+_SURE, _SURE_SHARE = 0.5, 0.25  # an answer within so many px, or this share of it, is right
 _ROLES = 4  # of a scale: the only one, the finest, one between, the coarsest
 
 
@@ -256,3 +257,8 @@ def conclude(
     log_weight = jnp.log(jnp.maximum(weight, 1e-12))
     confidence = jax.nn.sigmoid(constant + of_weight * log_weight + of_disagreement * disagreement)
     return radius, jnp.where(total > 0, confidence, 0)
+
+
+def is_right(radius: Float[Array, "h w"], truth: Float[Array, "h w"]) -> Bool[Array, "h w"]:
+    """Whether a radius, px, is within 0.5 px or a quarter of itself of the truth: what the confidence predicts."""
+    return jnp.abs(radius - truth) <= jnp.maximum(_SURE, _SURE_SHARE * radius)

@@ -23,8 +23,6 @@ from train.optim import make_optimiser
 from train.readings import Scene, scene_readings
 
 _STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
-# Within this many px, or this share of the radius, an answer is right; the confidence predicts how likely that is.
-_SURE, _SURE_SHARE = 0.5, 0.25
 
 
 class DenseStage:
@@ -125,7 +123,7 @@ class DenseStage:
         _, confidence = spread.conclude(
             parameters, jax.lax.stop_gradient(smoothed), jax.lax.stop_gradient(means)
         )
-        right = is_right(radius, truth)
+        right = spread.is_right(radius, truth)
         sure = jnp.clip(confidence, 1e-4, 1 - 1e-4)
         entropy = -jnp.mean(jnp.where(right, jnp.log(sure), jnp.log(1 - sure)))
         return map_loss + entropy, {"error_px": error.mean(), "relative": relative.mean()}
@@ -152,7 +150,7 @@ class DenseStage:
         truth = scene["radius"]
         radius, confidence = spread.conclude(parameters, *self._smooth(parameters, scene))
         error = jnp.abs(radius - truth)
-        low, right = truth <= 6, is_right(radius, truth)
+        low, right = truth <= 6, spread.is_right(radius, truth)
         bins = jnp.clip((confidence * 10).astype(jnp.int32), 0, 9).reshape(-1)
 
         def by_bin(values: jax.Array) -> jax.Array:
@@ -170,11 +168,6 @@ class DenseStage:
             "sure_by_bin": by_bin(confidence),
             "right_by_bin": by_bin(right),
         }
-
-
-def is_right(radius: Float[Array, "h w"], truth: Float[Array, "h w"]) -> Array:
-    """Whether a radius is within half a pixel or a quarter of itself of the truth: what the confidence predicts."""
-    return jnp.abs(radius - truth) <= jnp.maximum(_SURE, _SURE_SHARE * radius)
 
 
 def near_steps(truth: Float[Array, "h w"]) -> Float[Array, "h w"]:

@@ -1,7 +1,7 @@
-"""Is the confidence worth anything? Errors where it is high against errors where it is low.
+"""Is the confidence worth anything? What is right where it is high, and where it is low.
 
-Every function takes flat floating-point arrays of equal length, `error` (absolute, any unit) and `confidence`
-(in [0, 1]), and `valid`, True where a pixel counts. All are jit-able.
+Every function takes flat floating-point arrays of equal length, among them `confidence` (in [0, 1]), and `valid`,
+True where a pixel counts. All are jit-able.
 """
 
 import jax.numpy as jnp
@@ -15,23 +15,30 @@ NUM_BINS = 10
 NUM_COVERAGES = 20
 
 
-def error_by_confidence(
-    error: Float[Array, " n"], confidence: Float[Array, " n"], valid: Bool[Array, " n"]
-) -> tuple[Float[Array, " bins"], Float[Array, " bins"]]:
-    """Mean error and count in ten equal bins of confidence, the last one closed.
+def reliability(
+    right: Float[Array, " n"], confidence: Float[Array, " n"], valid: Bool[Array, " n"]
+) -> tuple[Float[Array, " bins"], Float[Array, " bins"], Float[Array, " bins"]]:
+    """In ten equal bins of confidence, the last one closed: mean confidence, share that is right, and count.
+
+    Args:
+      right: 1 where the answer is right, else 0.
+      confidence: predicted probability of that.
+      valid: which pixels count.
 
     References:
       Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017 (the reliability
       diagram).
     """
     edges = (*np.linspace(0, 1, NUM_BINS + 1)[:-1], np.inf)
-    return binned_mean(error, confidence, valid, edges=edges)
+    predicted, count = binned_mean(confidence, confidence, valid, edges=edges)
+    observed, _ = binned_mean(right, confidence, valid, edges=edges)
+    return predicted, observed, count
 
 
 def risk_coverage(
     error: Float[Array, " n"], confidence: Float[Array, " n"], valid: Bool[Array, " n"]
 ) -> tuple[Float[Array, " coverages"], Float[Array, ""]]:
-    """Mean error over the most confident share of the pixels, for shares of 5 %, 10 %, ..., 100 %.
+    """Mean absolute error over the most confident share of the pixels, for shares of 5 %, 10 %, ..., 100 %.
 
     Pixels of equal confidence come in random order, of which this is the expectation.
 

@@ -188,6 +188,32 @@ def test_the_best_threshold_is_that_of_the_mean_curves(tmp_path):
     assert result.means["f_max"] == pytest.approx(f.max(), abs=1e-4)
 
 
+def test_predicted_against_observed_is_printed(tmp_path):
+    """An estimator that is right on the left half only, and says 0.95 there and 0.35 elsewhere."""
+
+    def predict(names, images):
+        left = np.arange(SIZE[1]) < SIZE[1] // 2
+        truths = [_dataset().read(int(name)).truth for name in names]
+        return [
+            Prediction(
+                np.where(left, truth, truth + 9).astype(np.float32),
+                np.broadcast_to(np.where(left, 0.95, 0.35), SIZE).astype(np.float32),
+            )
+            for truth in truths
+        ]
+
+    sure = Method(name="sure", unit="radius", predict=predict, settings={})
+    (result,) = _run(tmp_path, datasets=[_dataset(3)], methods=[sure], batch=3)
+    assert result.means["right"] == pytest.approx(0.5)
+    assert result.means["calibration_error"] == pytest.approx(0.2)  # 0.05 on one half, 0.35 on the other
+    main, reliability = report.write_report(tmp_path).table.split("\n\n")
+    assert "| Right | Calibration |" in eval_dummies.squeezed(main)
+    row = [cell.strip() for cell in reliability.splitlines()[2].split("|")[1:-1]]
+    assert row[:2] == ["made", "sure"] and row[2 + 3] == "0.00" and row[2 + 9] == "1.00"
+    assert [cell for cell in row[2:] if cell] == ["0.00", "1.00"]
+    assert "Is the confidence right?" in (tmp_path / "report.html").read_text()
+
+
 def test_times_are_those_of_the_method_and_say_if_they_include_compilation(tmp_path):
     saved, compiled, plain = (
         dataclasses.replace(_constant(), name=name, **flags)

@@ -67,7 +67,14 @@ def test_steps_of_blur_and_depth_edges():
     scores, curves = scoring.score(_dataset("radius"), _sample(truth), "radius", prediction)
     assert scores["depth_f"] == scores["depth_recall"] == scores["depth_precision"] == 1
     assert curves["by_distance"][0] == pytest.approx(0.25) and sum(curves["by_distance_count"]) == 600
-    assert curves["by_confidence"][1] == pytest.approx(0.5) and curves["by_confidence"][9] == 0
+    assert curves["predicted"][1] == pytest.approx(0.15) and curves["predicted"][9] == pytest.approx(0.95)
+    assert curves["observed"][1] == curves["observed"][9] == 1  # 3.5 is within a quarter of 4
+    assert curves["observed_count"] == curves["predicted_count"] == [0, 300, 0, 0, 0, 0, 0, 0, 0, 300]
+    assert scores["right"] == 1
+    wrong = Prediction(np.full((20, 30), 1.51, np.float32), confidence)
+    scores, curves = scoring.score(_dataset("radius"), _sample(truth), "radius", wrong)
+    assert scores["right"] == curves["observed"][1] == curves["observed"][9] == 0
+    scores, curves = scoring.score(_dataset("radius"), _sample(truth), "radius", prediction)
     assert curves["risk"][0] == 0 and curves["risk"][-1] == pytest.approx(0.25)
     truth[0, 0] = np.nan  # an unknown pixel may hide a step
     scores, curves = scoring.score(_dataset("radius"), _sample(truth), "radius", prediction)

@@ -26,7 +26,7 @@ def test_near_steps_is_where_the_radius_jumps():
     [(0.2, 0.7, True), (0.2, 0.71, False), (8.0, 6.0, True), (8.0, 5.9, False), (8.0, 10.0, True)],
 )
 def test_right_is_within_half_a_pixel_or_a_quarter(radius, truth, right):
-    value = dense.is_right(jnp.full((1, 1), radius), jnp.full((1, 1), truth))
+    value = spread.is_right(jnp.full((1, 1), radius), jnp.full((1, 1), truth))
     assert bool(value[0, 0]) is right
 
 

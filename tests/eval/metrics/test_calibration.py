@@ -43,13 +43,23 @@ def test_full_coverage_is_the_mean_error_and_good_confidence_pays(rng):
     assert float(flat) == pytest.approx(float(error.mean()), rel=1e-5)
 
 
-def test_error_by_confidence_of_a_hand_made_case():
-    error = jnp.array([1.0, 3.0, 5.0, 7.0, 100.0])
+def test_reliability_of_a_hand_made_case():
+    right = jnp.array([1.0, 0.0, 1.0, 1.0, 1.0])
     confidence = jnp.array([0.05, 0.09, 0.95, 1.0, 0.5])
     valid = jnp.array([True, True, True, True, False])
-    means, counts = calibration.error_by_confidence(error, confidence, valid)
-    assert means[0] == 2.0 and means[9] == 6.0 and np.isnan(means[5])
+    predicted, observed, counts = calibration.reliability(right, confidence, valid)
+    np.testing.assert_allclose(predicted[jnp.array([0, 9])], [0.07, 0.975], rtol=1e-6)
+    assert observed[0] == 0.5 and observed[9] == 1 and np.isnan(observed[5]) and np.isnan(predicted[5])
     assert counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 2]
+
+
+def test_reliability_of_honest_confidence_is_the_diagonal(rng):
+    confidence = rng.uniform(size=40_000)
+    right = (rng.uniform(size=40_000) < confidence).astype(np.float64)
+    predicted, observed, _ = calibration.reliability(
+        jnp.asarray(right), jnp.asarray(confidence), jnp.ones(40_000, bool)
+    )
+    np.testing.assert_allclose(observed, predicted, atol=0.03)
 
 
 def test_nothing_valid_is_nan():
