@@ -41,6 +41,9 @@ def _in_px(unit: str, word: str) -> dict[str, Label]:
 LABELS: dict[str, Label] = {
     **_in_px("radius", "radius"),
     **_in_px("sigma", "sigma"),
+    "low_mae": Label(
+        "MAE up to 6 px", "px", "low", "mean absolute error where the true radius is at most 6 px, the last level"
+    ),
     "edge_mae": Label("MAE at edges", "px", "low", "mean absolute error of the radius at Canny edge points"),
     "dmenet_mse": Label(
         "DMENet MSE", "", "low", "RTF protocol of Lee et al. 2019: sigma / 3.275, clipped at 1"

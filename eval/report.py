@@ -17,6 +17,7 @@ from jaxblur import files
 _COLUMNS = {
     "MAE": "{unit}_mae",
     "RMSE": "{unit}_rmse",
+    "MAE to 6 px": "low_mae",
     "AI(1)": "{unit}_ai1",
     "1 − abs(ρ)": "{unit}_rank_error",
     "Right": "right",

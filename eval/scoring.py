@@ -22,7 +22,7 @@ from jaxblur.units import TABLE_RADIUS
 Scores = dict[str, float]
 Curves = dict[str, list[float]]
 
-RADIUS_EDGES = (0.0, 0.75, 1.5, 2.5, 3.5, 4.5, 5.5, np.inf)
+RADIUS_EDGES = (0.0, 0.75, 1.5, 2.5, 3.5, 4.5, 6.0, 9.0, 13.0, 18.0, 24.0, np.inf)
 DISTANCE_EDGES = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0, np.inf)
 _LEAST_PIXELS = 4096
 _SHARPEST, _BLURRIEST = TABLE_RADIUS[0], TABLE_RADIUS[-1]
@@ -100,6 +100,8 @@ def _score_regression(
         mse, mae = _dmenet(*_flatten(valid, own_sigma, true_sigma))
         scores |= {"dmenet_mse": float(mse), "dmenet_mae": float(mae)}
 
+    low = valid & (truth_radius <= _BLURRIEST)
+    scores["low_mae"] = float(error[low].mean()) if low.any() else np.nan
     scores["edge_mae"] = float(error[edges & valid].mean()) if (edges & valid).any() else np.nan
     curves = _curve("by_radius", *_flatten(valid, error, truth_radius), edges=RADIUS_EDGES)
     if prediction.confidence is not None:

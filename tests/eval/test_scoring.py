@@ -81,6 +81,16 @@ def test_steps_of_blur_and_depth_edges():
     assert "depth_f" not in scores and "by_distance" not in curves
 
 
+def test_error_of_what_the_networks_can_read_alone():
+    truth = np.array([[1.0, 6.0, 6.5, 20.0]])
+    estimate = Prediction(np.array([[2.0, 4.0, 0.5, 0.5]], np.float32))
+    scores, curves = scoring.score(_dataset("radius"), _sample(truth), "radius", estimate)
+    assert scores["low_mae"] == pytest.approx(1.5)
+    assert curves["by_radius_count"] == [0, 1, 0, 0, 0, 0, 2, 0, 0, 1, 0]
+    scores, _ = scoring.score(_dataset("radius"), _sample(truth + 6), "radius", estimate)
+    assert np.isnan(scores["low_mae"])
+
+
 def test_a_score_without_unit_is_only_ranked(rng):
     truth = rng.uniform(0.5, 6, (20, 20))
     prediction = Prediction((truth / 10).astype(np.float32))
