@@ -42,7 +42,10 @@ LABELS: dict[str, Label] = {
     **_in_px("radius", "radius"),
     **_in_px("sigma", "sigma"),
     "low_mae": Label(
-        "MAE up to 6 px", "px", "low", "mean absolute error where the true radius is at most 6 px, the last level"
+        "MAE up to 6 px",
+        "px",
+        "low",
+        "mean absolute error where the true radius is at most 6 px, the last level",
     ),
     "edge_mae": Label("MAE at edges", "px", "low", "mean absolute error of the radius at Canny edge points"),
     "dmenet_mse": Label(
