@@ -10,7 +10,6 @@ rest, and what is looked for is whether the second half goes as fast as the firs
 """
 
 import dataclasses
-import multiprocessing
 import os
 import resource
 import time
@@ -22,7 +21,7 @@ import jax
 import numpy as np
 import tyro
 
-from benchmarks.measure import origin, summary, time_in_turn, write
+from benchmarks.measure import origin, run_alone, summary, time_in_turn, write
 from jaxblur import files
 from jaxblur.batch import estimate_batch, estimate_stream
 from jaxblur.weights import load_weights
@@ -54,7 +53,7 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def measure(options: Options, send: Any) -> None:
+def measure(options: Options) -> dict[str, Any]:
     """All figures of one number of devices."""
     weights = load_weights(options.weights)
     photos = parts(files.read_image(options.photo), options.side, max(options.counts))
@@ -88,23 +87,13 @@ def measure(options: Options, send: Any) -> None:
         "peak_bytes_at_half": peaks[1],
         "peak_bytes_at_end": peaks[2],
     }
-    send.send(
-        {"devices": jax.local_device_count(), "side": options.side, "rows": rows, "many": many, **origin()}
-    )
-
-
-def run_alone(options: Options, devices: int) -> dict[str, Any]:
-    os.environ["JAX_NUM_CPU_DEVICES"] = str(devices)
-    receive, send = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=measure, args=(options, send))
-    process.start()
-    send.close()
-    try:
-        figures = receive.recv()
-    except EOFError:
-        raise SystemExit(f"{devices} devices failed") from None
-    process.join()
-    return figures
+    return {
+        "devices": jax.local_device_count(),
+        "side": options.side,
+        "rows": rows,
+        "many": many,
+        **origin(),
+    }
 
 
 def report(figures: dict[str, Any]) -> str:
@@ -132,7 +121,8 @@ def report(figures: dict[str, Any]) -> str:
 def main(options: Options) -> None:
     rows = []
     for devices in options.devices:
-        rows.append(run_alone(options, devices))
+        os.environ["JAX_NUM_CPU_DEVICES"] = str(devices)
+        rows.append(run_alone(measure, options, name=f"{devices} devices"))
         print(report(rows[-1]), flush=True)
     write(options.json, {"repeats": options.repeats, "rows": rows})
 

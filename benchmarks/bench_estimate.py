@@ -17,7 +17,6 @@ each edge point. It runs on a sample of the points and is scaled up.
 import dataclasses
 import functools
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -34,7 +33,7 @@ import numpy as np
 import tyro
 
 from benchmarks.bench_networks import operations
-from benchmarks.measure import copy_rate, matmul_rate, origin, summary, time_in_turn, write
+from benchmarks.measure import copy_rate, matmul_rate, origin, run_alone, summary, time_in_turn, write
 from jaxblur import config as presets
 from jaxblur import dense, domain_transform, files, pipeline, propagation, pyramid, spread, tiles
 from jaxblur.config import Config
@@ -84,13 +83,13 @@ def read_case(options: Options, megapixels: float | None) -> Case:
     photo = mirrored(files.read_image(options.photo), megapixels)
     edges = None if options.edges is None else files.read_edges(options.edges, photo.shape[:2])
     bucket = tiles.size_bucket(*photo.shape[:2])
-    below, right = bucket[0] * bucket[2] - photo.shape[0], bucket[1] * bucket[3] - photo.shape[1]
+    image, size, mask = pipeline.pad_to_bucket(*pipeline.prepare(photo, edges), bucket)
     return Case(
         photo,
         edges,
-        as_rgb(np.pad(photo, ((0, below), (0, right), (0, 0)))),
-        None if edges is None else jnp.asarray(np.pad(edges, ((0, below), (0, right)))),
-        jnp.asarray(photo.shape[:2], jnp.int32),
+        as_rgb(image),
+        None if edges is None else jnp.asarray(mask),
+        jnp.asarray(size),
         bucket,
         load_weights(options.weights),
         presets.PRESETS[options.preset],
@@ -169,7 +168,7 @@ def floors(case: Case, counts: list[int], rate: float, bandwidth: float) -> dict
 
 
 def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
-    """Warm times of one photo, their floors, and the patch-wise form."""
+    """Warm times of one photo, their floors, and the patch-wise form; in a process of its own."""
     case = read_case(options, megapixels)
     weights, config = case.weights, case.config
     program = functools.partial(pipeline.estimate_padded, tiles=case.tiles, config=config)
@@ -231,7 +230,7 @@ def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
             "seconds_scaled": scaled,
             "speedup": scaled / best["estimate"],
         }
-    return figures
+    return figures | origin()
 
 
 def start_up(photo: np.ndarray) -> dict[str, dict[str, float]]:
@@ -252,26 +251,6 @@ def start_up(photo: np.ndarray) -> dict[str, dict[str, float]]:
             total = sum(parts.values())
             found[name] = {**parts, "to_first_tile": total - parts["estimate"], "total": total}
     return found
-
-
-def measure_in_child(options: Options, megapixels: float | None, send: Any) -> None:
-    send.send({**measure(options, megapixels), **origin()})
-
-
-def run_alone(options: Options, megapixels: float | None) -> dict[str, Any]:
-    """`measure` in a process of its own: none is warm from another size, and no two hold the accelerator."""
-    receive, send = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(
-        target=measure_in_child, args=(options, megapixels, send)
-    )
-    process.start()
-    send.close()
-    try:
-        figures = receive.recv()
-    except EOFError:
-        raise SystemExit("the measurement failed") from None
-    process.join()
-    return figures
 
 
 def report(figures: dict[str, Any]) -> str:
@@ -308,7 +287,7 @@ def report(figures: dict[str, Any]) -> str:
 def main(options: Options) -> None:
     rows = []
     for megapixels in options.megapixels or (None,):
-        row = run_alone(options, megapixels)
+        row = run_alone(measure, options, megapixels, name="the measurement")
         if options.start_up:
             row["start_up"] = start_up(mirrored(files.read_image(options.photo), megapixels))
         rows.append(row)

@@ -10,7 +10,6 @@ after compilation: of a second run, or, above 16 megapixels, of one run after a 
 """
 
 import dataclasses
-import multiprocessing
 import resource
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks.measure import origin, write
+from benchmarks.measure import origin, run_alone, write
 from jaxblur import memory
 
 TILE, MARGIN = 512, 24  # px; the texture keeps off the border of its tile, so that its edges stay inside
@@ -71,7 +70,7 @@ def count_passes(weights: Any) -> int:
     return large_propagation.filter_passes(DEFAULT)
 
 
-def measure(megapixels: float, options: Options, send: Any) -> None:
+def measure(megapixels: float, options: Options) -> dict[str, Any]:
     """One row of the table, in a process of its own."""
     import jaxblur
     from jaxblur import files, large, pipeline, pyramid
@@ -83,7 +82,7 @@ def measure(megapixels: float, options: Options, send: Any) -> None:
     side = round((megapixels * 1e6) ** 0.5)
     photo = make_photo(side, options.texture, files.read_image(options.photo))
     limit = memory.parse_size(options.max_memory)
-    max_tile = pipeline.largest_tile(photo, None, limit, pyramid=third_stage)
+    max_tile = pipeline.largest_tile(photo, None, weights, jaxblur.DEFAULT, limit)
     if photo[..., 0].size < LARGE:
         jaxblur.estimate(photo, weights, max_memory=limit)
     else:
@@ -121,7 +120,7 @@ def measure(megapixels: float, options: Options, send: Any) -> None:
             "tiles": tiles,
             "cpu_seconds_of_stages": dict(zip(STAGES, stages, strict=True)),
         }
-    send.send(row)
+    return row
 
 
 def main() -> None:
@@ -131,17 +130,7 @@ def main() -> None:
         f"{'Mpx':>6s} {'way':>8s} {'s':>7s} {'CPU s/Mpx':>9s} {'peak GB':>8s} {'planned':>8s}  CPU s of stages"
     )
     for megapixels in options.megapixels:
-        receive, send = multiprocessing.Pipe(duplex=False)
-        process = multiprocessing.get_context("spawn").Process(
-            target=measure, args=(megapixels, options, send)
-        )
-        process.start()
-        send.close()
-        try:
-            row = receive.recv()
-        except EOFError:
-            raise SystemExit(f"{megapixels:g} megapixels failed") from None
-        process.join()
+        row = run_alone(measure, megapixels, options, name=f"{megapixels:g} megapixels")
         rows.append(row)
         stages = row.get("cpu_seconds_of_stages", {})
         print(

@@ -1,10 +1,12 @@
 """What the benchmarks share: times, the machine's own rates of the same run, and where figures come from."""
 
 import json
+import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,20 @@ def origin() -> dict[str, str]:
         "jax": jax.__version__,
         "commit": commit(),
     }
+
+
+def run_alone(function: Callable[..., Any], *arguments: Any, name: str) -> Any:
+    """What a function of a module returns in a new process: nothing is warm, and no other holds its memory.
+
+    Raises:
+      RuntimeError: "`name` failed", and why: an error in that process, or its end.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        future = pool.submit(function, *arguments)
+        error = future.exception()
+        if error is not None:
+            raise RuntimeError(f"{name} failed: {error!r}") from error
+        return future.result()
 
 
 def write(path: Path | None, figures: dict[str, Any]) -> None:

@@ -10,7 +10,15 @@ import numpy as np
 
 from jaxblur import parallel
 from jaxblur.config import DEFAULT, Config
-from jaxblur.pipeline import BlurEstimate, pad_to_bucket, padded_program, prepare, to_host
+from jaxblur.pipeline import (
+    BlurEstimate,
+    estimate,
+    is_large,
+    pad_to_bucket,
+    padded_program,
+    prepare,
+    to_host,
+)
 from jaxblur.prefetch import prefetch
 from jaxblur.tiles import Tiles, size_bucket
 from jaxblur.weights import Weights
@@ -19,16 +27,21 @@ _PATIENCE = 4  # times the number of devices: photos that one waits for others o
 
 
 class _Photo(NamedTuple):
-    """A photo padded to its bucket; photos of one `program` can run side by side."""
+    """A photo padded to its bucket; photos of one `program` can run side by side, a large one has none."""
 
     index: int
-    program: tuple[Tiles, np.dtype]
+    program: tuple[Tiles, np.dtype] | None
     shape: tuple[int, ...]
     row: tuple[np.ndarray, ...]
 
 
 def estimate_stream(
-    images: Iterable[Any], weights: Weights, *, edges: Iterable[Any] | None = None, config: Config = DEFAULT
+    images: Iterable[Any],
+    weights: Weights,
+    *,
+    edges: Iterable[Any] | None = None,
+    config: Config = DEFAULT,
+    max_memory: float | None = None,
 ) -> Generator[BlurEstimate, None, None]:
     """`estimate` for any number of photos, spread over the local devices; results come one by one, as they are made.
 
@@ -40,6 +53,7 @@ def estimate_stream(
       weights: see `load_weights`.
       edges: edge maps of all photos, or None.
       config: settings.
+      max_memory: as for `estimate`: a photo that needs more is done alone and in parts.
 
     Yields:
       One `BlurEstimate` per photo, in order; equal to those of `estimate`.
@@ -52,17 +66,32 @@ def estimate_stream(
     replicated = parallel.replicate(weights, devices=local)
     pairs = ((image, None) for image in images) if edges is None else zip(images, edges, strict=True)
 
+    def prepared(numbered: tuple[int, tuple[Any, Any]]) -> _Photo:
+        index, (image, own_edges) = numbered
+        photo, given = prepare(image, own_edges)
+        shape = photo.shape[:2]
+        if is_large(photo, weights, config, max_memory):
+            return _Photo(index, None, shape, (photo, given))
+        tiles = size_bucket(*shape)
+        return _Photo(index, (tiles, photo.dtype), shape, pad_to_bucket(photo, given, tiles))
+
     def launch(group: Sequence[_Photo]) -> BlurEstimate:
+        first = group[0]
+        if first.program is None:
+            photo, given = first.row
+            own_edges = None if edges is None else given
+            alone = estimate(photo, weights, edges=own_edges, config=config, max_memory=max_memory)
+            return jax.tree.map(lambda plane: plane[None], alone)
         rows = [photo.row for photo in group]
         rows += rows[-1:] * (len(local) - len(rows))
-        program = _mapped(config, group[0].program[0], edges is not None)
+        program = _mapped(config, first.program[0], edges is not None)
         out = program(replicated, *(np.stack(leaves) for leaves in zip(*rows, strict=True)))
         jax.tree.map(lambda leaf: leaf.copy_to_host_async(), out)
         return out
 
     done: dict[int, BlurEstimate] = {}
     following = 0
-    with contextlib.closing(prefetch(_prepare, enumerate(pairs), depth=max(len(local), 2))) as photos:
+    with contextlib.closing(prefetch(prepared, enumerate(pairs), depth=max(len(local), 2))) as photos:
         for group, out in _one_ahead(launch, _groups(photos, len(local))):
             out = jax.tree.map(np.asarray, out)  # waits for the device
             for place, photo in enumerate(group):
@@ -74,7 +103,12 @@ def estimate_stream(
 
 
 def estimate_batch(
-    images: Sequence[Any], weights: Weights, *, edges: Sequence[Any] | None = None, config: Config = DEFAULT
+    images: Sequence[Any],
+    weights: Weights,
+    *,
+    edges: Sequence[Any] | None = None,
+    config: Config = DEFAULT,
+    max_memory: float | None = None,
 ) -> list[BlurEstimate]:
     """`estimate` for many photos, spread over the local devices; sizes may differ. The list of `estimate_stream`.
 
@@ -83,6 +117,7 @@ def estimate_batch(
       weights: see `load_weights`.
       edges: edge maps of all photos, or None.
       config: settings.
+      max_memory: as for `estimate`.
 
     Returns:
       One `BlurEstimate` per photo, in order; equal to those of `estimate`.
@@ -92,7 +127,7 @@ def estimate_batch(
     """
     if edges is not None and len(edges) != len(images):
         raise ValueError(f"edges must be as many as images ({len(images)}), got {len(edges)}")
-    return list(estimate_stream(images, weights, edges=edges, config=config))
+    return list(estimate_stream(images, weights, edges=edges, config=config, max_memory=max_memory))
 
 
 @functools.lru_cache(maxsize=64)
@@ -100,22 +135,21 @@ def _mapped(config: Config, tiles: Tiles, with_edges: bool) -> Any:
     return parallel.map_devices(padded_program(config, tiles, with_edges), devices=jax.local_devices())
 
 
-def _prepare(numbered: tuple[int, tuple[Any, Any]]) -> _Photo:
-    index, (image, edges) = numbered
-    photo, given = prepare(image, edges)
-    tiles = size_bucket(*photo.shape[:2])
-    return _Photo(index, (tiles, photo.dtype), photo.shape[:2], pad_to_bucket(photo, given, tiles))
-
-
 def _groups(photos: Iterable[_Photo], size: int) -> Iterator[list[_Photo]]:
-    """Photos of one program, `size` at a time; fewer where the first of them has waited long, and at the end."""
+    """Photos of one program, `size` at a time; fewer where the first of them has waited long, and at the end.
+
+    A large photo comes at once and alone.
+    """
     waiting: dict[Any, list[_Photo]] = {}  # the group whose first photo waits longest comes first
     try:
         for photo in photos:
-            group = waiting.setdefault(photo.program, [])
-            group.append(photo)
-            if len(group) == size:
-                yield waiting.pop(photo.program)
+            if photo.program is None:
+                yield [photo]
+            else:
+                group = waiting.setdefault(photo.program, [])
+                group.append(photo)
+                if len(group) == size:
+                    yield waiting.pop(photo.program)
             oldest = next(iter(waiting.values()), [photo])[0]
             if photo.index - oldest.index >= _PATIENCE * size:
                 yield waiting.pop(oldest.program)

@@ -52,6 +52,11 @@ def machine_memory() -> float:
         return math.inf
 
 
+def limit(max_memory: float | None) -> float:
+    """Bytes that the process may take: `max_memory`, or half of the machine's where that is None."""
+    return machine_memory() / 2 if max_memory is None else max_memory
+
+
 def release_unused() -> None:
     """Give back to the system what the process has freed: the GNU C library keeps hundreds of megabytes otherwise.
 

@@ -75,18 +75,15 @@ def estimate(
       Karaali, Harte, Jung, Deep Multi-Scale Feature Learning for Defocus Blur Estimation, IEEE TIP 2022.
     """
     photo, given = prepare(image, edges)
-    height, width = photo.shape[:2]
-    limit = memory.machine_memory() / 2 if max_memory is None else max_memory
-    pyramid = config.pyramid and weights.network.pyramid
-    if memory.program_need(height, width, pyramid=pyramid) > limit:
+    if is_large(photo, weights, config, max_memory):
         given_edges = None if edges is None else given
-        tile = largest_tile(photo, given_edges, limit, pyramid=pyramid)
+        tile = largest_tile(photo, given_edges, weights, config, max_memory)
         return BlurEstimate(
             *estimate_large(
                 photo, weights, edges=given_edges, config=config, progress=progress, max_tile=tile
             )
         )
-    tiles = size_bucket(height, width)
+    tiles = size_bucket(*photo.shape[:2])
     program = _compiled(config, tiles, edges is not None)
     result = program(weights, *pad_to_bucket(photo, given, tiles))
     return to_host(result, photo.shape[:2])
@@ -194,9 +191,23 @@ def _estimate_at_all_scales(
     return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
 
 
-def largest_tile(photo: np.ndarray, edges: np.ndarray | None, limit: float, *, pyramid: bool) -> int:
-    """Side of the tiles, px, with which a large photo is done in the given memory, with a third stage or without."""
+def is_large(photo: np.ndarray, weights: Weights, config: Config, max_memory: float | None) -> bool:
+    """Whether a photo takes more memory in one program than `max_memory` (bytes; None: half of the machine's)."""
     height, width = photo.shape[:2]
+    pyramid = config.pyramid and weights.network.pyramid
+    return memory.program_need(height, width, pyramid=pyramid) > memory.limit(max_memory)
+
+
+def largest_tile(
+    photo: np.ndarray, edges: np.ndarray | None, weights: Weights, config: Config, max_memory: float | None
+) -> int:
+    """Side of the tiles, px, with which a large photo is done in the given memory.
+
+    Raises:
+      ValueError: it takes more with any.
+    """
+    height, width = photo.shape[:2]
+    pyramid, limit = config.pyramid and weights.network.pyramid, memory.limit(max_memory)
     scales = range(count_scales(height, width) if pyramid else 1)
     # Halving a photo leaves as many edge points at most as there are.
     shares = [

@@ -5,32 +5,14 @@ import threading
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblur import batch, pipeline
+from jaxblur import batch
 from jaxblur.architecture import NetworkConfig
-from jaxblur.config import Config, PropagationConfig
 from jaxblur.weights import Weights
 
 WEIGHTS = Weights({"nothing": np.zeros(1, np.float32)}, NetworkConfig())
-CONFIG = Config(propagation=PropagationConfig(fallback_radius=124.0))  # of no other test: programs are kept
-
-
-@pytest.fixture
-def traces(monkeypatch):
-    """The radius is the photo's green channel, which compiles at once; all traces."""
-    traces = []
-
-    def green(weights, image, size, edges, *, tiles, config):
-        traces.append(tiles)
-        none = jnp.zeros(image.shape[:2], bool)
-        return pipeline.BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
-
-    monkeypatch.setattr(pipeline, "estimate_padded", green)
-    yield traces
-    batch._mapped.cache_clear()
 
 
 def photo(number, height=9, width=11):
@@ -43,7 +25,7 @@ def number_of(result):
 
 
 def stream(photos):
-    return batch.estimate_stream(photos, WEIGHTS, config=CONFIG)
+    return batch.estimate_stream(photos, WEIGHTS)
 
 
 SIZES = [(9, 11), (70, 11), (20, 100), (64, 64), (64, 65)]
@@ -84,6 +66,25 @@ def test_endless_photos_take_a_bounded_number_ahead(sizes, traces):
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
+@pytest.mark.parametrize("with_edges", [False, True])
+def test_large_photos_are_done_alone_and_in_their_place(with_edges, traces, monkeypatch):
+    """A photo beyond the limit goes through `estimate`, which works in parts; the small ones run side by side."""
+    large, alone = {3, 4, 40}, []
+
+    def estimate(image, weights, *, edges, config, max_memory):
+        alone.append((image[0, 0, 0], edges is not None, max_memory))
+        empty = np.zeros(image.shape[:2], bool)
+        return batch.BlurEstimate(image[..., 1] / np.float32(255), empty, empty, empty, empty)
+
+    monkeypatch.setattr(batch, "is_large", lambda photo, weights, config, limit: photo.shape[0] > 100)
+    monkeypatch.setattr(batch, "estimate", estimate)
+    photos = [photo(i, 200 if i in large else 9) for i in range(60)]
+    edges = [np.ones(p.shape[:2], bool) for p in photos] if with_edges else None
+    results = list(batch.estimate_stream(photos, WEIGHTS, edges=edges, max_memory=7.0))
+    assert [number_of(result) for result in results] == list(range(60))
+    assert alone == [(number, with_edges, 7.0) for number in sorted(large)]
+
+
 @pytest.mark.parametrize("place", [0, 3, 8, 21])
 def test_a_bad_photo_raises_after_the_results_before_it(place, traces):
     photos = [photo(i, *SIZES[i % 2]) for i in range(30)]
@@ -108,7 +109,7 @@ def test_errors_of_the_reader_come_out_in_their_place(traces):
 
 def test_edge_maps_must_be_as_many(traces):
     maps = [np.zeros((9, 11), bool)] * 2
-    results = batch.estimate_stream([photo(i) for i in range(3)], WEIGHTS, edges=maps, config=CONFIG)
+    results = batch.estimate_stream([photo(i) for i in range(3)], WEIGHTS, edges=maps)
     assert [number_of(result) for result in itertools.islice(results, 2)] == [0, 1]
     with pytest.raises(ValueError, match="shorter"):
         next(results)

@@ -8,7 +8,7 @@ import jaxblur
 from jaxblur import batch, dense, pipeline, reading
 from jaxblur import tiles as jaxblur_tiles
 from jaxblur.architecture import ColumnConfig, NetworkConfig
-from jaxblur.config import DEFAULT, PUBLISHED, Config, PropagationConfig
+from jaxblur.config import DEFAULT, PUBLISHED
 from jaxblur.edges import detect_edges
 from jaxblur.nets import DefocusNet
 from jaxblur.propagation import propagate
@@ -88,22 +88,6 @@ def test_every_pixel_an_edge(weights, rng):
 def test_own_edges_are_used(weights, rng):
     photo, edges = photo_like(rng, 40, 30), rng.random((40, 30)) < 0.1
     np.testing.assert_array_equal(pipeline.estimate(photo, weights, edges=edges).edges, edges)
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Settings under which the radius is just the photo's green channel, which compiles at once; and all traces."""
-    traces = []
-
-    def green(weights, image, size, edges, *, tiles, config):
-        traces.append(tiles)
-        none = jnp.zeros(image.shape[:2], bool)
-        return pipeline.BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
-
-    monkeypatch.setattr(pipeline, "estimate_padded", green)
-    yield Config(propagation=PropagationConfig(fallback_radius=123.0)), traces
-    pipeline._compiled.cache_clear()
-    batch._mapped.cache_clear()
 
 
 PATCHWISE = jax.jit(lambda variables, x, points: dense.classify_points_patchwise(variables, TINY, x, points))
@@ -258,31 +242,28 @@ def test_golden_map_of_the_published_system(shared):
     assert near.mean() >= 0.999
 
 
-def test_types_agree(weights, rng, quick):
-    config, _ = quick
+def test_types_agree(weights, rng, traces):
     photo = photo_like(rng, 37, 45)
     wanted = photo[..., 1] / np.float32(255)
     for same in (photo, photo.astype(np.uint16) * 257, photo / np.float64(255), jnp.asarray(photo)):
-        np.testing.assert_allclose(pipeline.estimate(same, weights, config=config).radius, wanted, atol=1e-7)
+        np.testing.assert_allclose(pipeline.estimate(same, weights).radius, wanted, atol=1e-7)
     for grey in (photo[..., 1], photo[..., 1:2], photo[..., 1] / 255):
-        np.testing.assert_allclose(pipeline.estimate(grey, weights, config=config).radius, wanted, atol=1e-7)
+        np.testing.assert_allclose(pipeline.estimate(grey, weights).radius, wanted, atol=1e-7)
 
 
-def test_batch_of_mixed_sizes_and_types_keeps_the_order(weights, rng, quick):
-    config, traces = quick
+def test_batch_of_mixed_sizes_and_types_keeps_the_order(weights, rng, traces):
     shapes = [(20, 30), (70, 20), (33, 25), (64, 64), (21, 31)] + 9 * [(5, 7)]
     photos = [photo_like(rng, *shape) for shape in shapes]
     photos[2] = (photos[2] / 255).astype(np.float32)
-    for got, photo in zip(batch.estimate_batch(photos, weights, config=config), photos, strict=True):
+    for got, photo in zip(batch.estimate_batch(photos, weights), photos, strict=True):
         wanted = photo[..., 1] if photo.dtype == np.float32 else photo[..., 1] / np.float32(255)
         np.testing.assert_allclose(got.radius, wanted, atol=1e-7)
     assert sorted(traces) == [(1, 1, 64, 64), (1, 1, 64, 64), (1, 1, 128, 64)]
 
 
-def test_photos_of_one_bucket_share_one_program(weights, rng, quick):
-    config, traces = quick
+def test_photos_of_one_bucket_share_one_program(weights, rng, traces):
     for shape in [(40, 50), (40, 50), (33, 64), (1, 7)]:
-        pipeline.estimate(photo_like(rng, *shape), weights, config=config)
+        pipeline.estimate(photo_like(rng, *shape), weights)
     assert traces == [(1, 1, 64, 64)]
-    pipeline.estimate(photo_like(rng, 10, 65), weights, config=config)
+    pipeline.estimate(photo_like(rng, 10, 65), weights)
     assert traces == [(1, 1, 64, 64), (1, 1, 64, 128)]

@@ -1,0 +1,29 @@
+"""What several test files of the library share."""
+
+from collections.abc import Iterator
+
+import jax.numpy as jnp
+import pytest
+
+from jaxblur import batch, pipeline
+from jaxblur.tiles import Tiles
+
+
+@pytest.fixture
+def traces(monkeypatch) -> Iterator[list[Tiles]]:
+    """The radius is the photo's green channel, which compiles at once; the tiles of all traces."""
+    traces = []
+
+    def green(weights, image, size, edges, *, tiles, config):
+        traces.append(tiles)
+        none = jnp.zeros(image.shape[:2], bool)
+        return pipeline.BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
+
+    def forget_programs():
+        pipeline._compiled.cache_clear()
+        batch._mapped.cache_clear()
+
+    forget_programs()  # those of other tests have the networks in them
+    monkeypatch.setattr(pipeline, "estimate_padded", green)
+    yield traces
+    forget_programs()
