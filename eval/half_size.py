@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tyro
@@ -66,7 +66,7 @@ def main(args: list[str] | None = None) -> int:
         weights = jaxblur.load_weights(options.weights)
         figures: dict[str, Agreement] = {}
         for path in files.find_photos(options.photos):
-            photo = files.read_image(path)
+            photo: Any = files.read_image(path)
             small = np.round(halve(photo.astype(np.float32))).astype(photo.dtype)
             figures[path.name] = agreement(
                 jaxblur.estimate(photo, weights),

@@ -17,7 +17,8 @@ _MAX_HEIGHT = 1200  # of a panel, px
 _MIN_SIDE = 320  # a photo is enlarged until its longer side has this
 _COLUMN, _ROW = 320, 200  # least room for a panel, so that texts and colour bar fit
 _MARGIN, _GAP, _CAPTION = 24, 16, 36
-_BAR_WIDTH, _BAR_ROOM = 18, 84  # the colour bar, and what it takes with its labels
+_BAR_WIDTH = 18
+SCALE_WIDTH = 84  # of the colour bar with its labels
 
 _PAPER = (250, 250, 250)
 _INK = 45
@@ -51,7 +52,7 @@ def draw_preview(
     Returns:
       uint8 RGB picture, at most 1600 px wide; large photos are reduced, tiny ones enlarged.
     """
-    size = _panel_size(image.shape[:2], (_MAX_WIDTH - 2 * _MARGIN - 2 * _GAP - _BAR_ROOM) // 2)
+    size = _panel_size(image.shape[:2], (_MAX_WIDTH - 2 * _MARGIN - 2 * _GAP - SCALE_WIDTH) // 2)
     blur = colour_map(_resize(radius, size))
     uncertain = _resize(confidence, size) < LOW_CONFIDENCE
     hatch = _stripes(size) & uncertain
@@ -82,7 +83,7 @@ def draw_overlay(
     Returns:
       uint8 RGB picture, at most 1600 px wide; large photos are reduced, tiny ones enlarged.
     """
-    size = _panel_size(image.shape[:2], _MAX_WIDTH - 2 * _MARGIN - _GAP - _BAR_ROOM)
+    size = _panel_size(image.shape[:2], _MAX_WIDTH - 2 * _MARGIN - _GAP - SCALE_WIDTH)
     panel = _resize(_to_uint8(image), size)
     grey = cv2.cvtColor(panel, cv2.COLOR_RGB2GRAY)
     panel = cv2.cvtColor(grey // 3 + 110, cv2.COLOR_GRAY2RGB)  # on this, both ends of viridis stand out
@@ -142,21 +143,24 @@ def _page(panels: list[np.ndarray], captions: list[str]) -> tuple[np.ndarray, li
     h, w = panels[0].shape[:2]
     column, row = max(w, _COLUMN), max(h, _ROW)
     lefts = [_MARGIN + i * (column + _GAP) for i in range(len(panels))]
-    width = lefts[-1] + column + _GAP + _BAR_ROOM + _MARGIN
+    width = lefts[-1] + column + _GAP + SCALE_WIDTH + _MARGIN
     canvas = np.full((row + 2 * _CAPTION, width, 3), _PAPER, np.uint8)
     for panel, caption, left in zip(panels, captions, lefts, strict=True):
         canvas[_CAPTION : _CAPTION + h, left : left + w] = panel
         _text(canvas, caption, (left, _CAPTION - 11), max_width=column)
-    _colour_bar(canvas, lefts[-1] + column + _GAP, row)
+    draw_scale(canvas, left=lefts[-1] + column + _GAP, top=_CAPTION, height=row)
     return canvas, lefts
 
 
-def _colour_bar(canvas: np.ndarray, left: int, height: int) -> None:
-    """Draw the scale, `height` px tall from the top of the panels."""
+def draw_scale(canvas: np.ndarray, *, left: int, top: int, height: int) -> None:
+    """Draw the bar of `colour_map` with its labels, px, into an RGB uint8 picture.
+
+    It takes `SCALE_WIDTH` px to the right of `left`; its labels need 16 px above and below the bar.
+    """
     radius = np.expm1(np.linspace(np.log1p(MAX_RADIUS), 0, height, dtype=np.float32))[:, None]
-    canvas[_CAPTION : _CAPTION + height, left : left + _BAR_WIDTH] = colour_map(radius)
+    canvas[top : top + height, left : left + _BAR_WIDTH] = colour_map(radius)
     for tick in _TICKS:
-        y = _CAPTION + round((height - 1) * (1 - float(_scale(np.asarray(tick)))))
+        y = top + round((height - 1) * (1 - float(_scale(np.asarray(tick)))))
         canvas[y, left + _BAR_WIDTH : left + _BAR_WIDTH + 5] = _INK
         _text(
             canvas,

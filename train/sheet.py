@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import tyro
 
+from jaxblur import preview
 from jaxblur.files import write_image
 from train import composites, samples, scenes
 from train.config import PRESETS, TrainConfig
@@ -18,7 +19,7 @@ from train.stages import stage_config
 
 _ZOOM = 4
 _BAR = 22  # px of text above each view
-_SCALE = 96  # px of the colour bar with its labels
+_GAP, _EDGE = 10, 16  # px of white between scenes, and around them
 _PATTERN, _DEPTH = (90, 220, 90), (255, 60, 60)  # RGB
 
 
@@ -89,39 +90,28 @@ def draw_sheet(
         cell = np.pad(cell, ((_BAR, 4), (2, 2), (0, 0)), constant_values=255)
         cv2.putText(cell, title, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
         cells.append(cell)
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
-    rows = [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
-    return np.concatenate(rows, axis=0)
+    return _in_rows(cells, columns)
 
 
-def draw_scene_sheet(examples: scenes.Scenes, *, max_radius: float, columns: int) -> np.ndarray:
-    """RGB uint8 picture of scenes, each above its radius in colours (viridis), with a colour bar in px.
-
-    Colours go with the square root of the radius, so that small radii can be told apart as well.
-    """
+def draw_scene_sheet(examples: scenes.Scenes, *, columns: int) -> np.ndarray:
+    """RGB uint8 picture of scenes, each above its radius in the colours of `jaxblur.preview`, with their scale."""
     cells = []
     for view, radius in zip(np.asarray(examples.views), np.asarray(examples.radius), strict=True):
-        pair = [np.rint(view * 255).astype(np.uint8), _radius_colours(radius, max_radius)]
-        cells.append(np.pad(np.concatenate(pair), ((0, 10), (0, 6), (0, 0)), constant_values=255))
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % columns)
-    rows = [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
-    sheet = np.concatenate(rows)[:-10]
-    height = sheet.shape[0]
-    bar = np.full((height, _SCALE, 3), 255, np.uint8)
-    share = np.linspace(1, 0, height)[:, None]
-    bar[:, 6:24] = _radius_colours(max_radius * share**2, max_radius)
-    for tick in (0, 0.5, 1, 2, 4, 6, 8, 12, 16, 20, max_radius):
-        if tick <= max_radius:
-            y = round((height - 1) * (1 - (tick / max_radius) ** 0.5))
-            bar[y, 24:30] = 0
-            at = (34, min(max(y + 5, 12), height - 3))
-            cv2.putText(bar, f"{tick:g} px", at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.concatenate([sheet, bar], axis=1)
+        pair = [np.rint(view * 255).astype(np.uint8), preview.colour_map(radius)]
+        cells.append(np.pad(np.concatenate(pair), ((0, _GAP), (0, _GAP), (0, 0)), constant_values=255))
+    grid = _in_rows(cells, columns)
+    height, width = grid.shape[0] - _GAP, grid.shape[1]
+    sheet = np.pad(grid, ((_EDGE, _EDGE - _GAP), (_EDGE, preview.SCALE_WIDTH), (0, 0)), constant_values=255)
+    preview.draw_scale(sheet, left=_EDGE + width, top=_EDGE, height=height)
+    return sheet
 
 
-def _radius_colours(radius: np.ndarray, max_radius: float) -> np.ndarray:
-    share = np.sqrt(np.clip(radius / max_radius, 0, 1))
-    return cv2.applyColorMap(np.rint(share * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+def _in_rows(cells: list[np.ndarray], columns: int) -> np.ndarray:
+    """One picture of pictures of the same size, the last row filled with white."""
+    cells = cells + [np.full_like(cells[0], 255)] * (-len(cells) % columns)
+    return np.concatenate(
+        [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
+    )
 
 
 def _make_sheet(options: Arguments) -> np.ndarray:
@@ -129,7 +119,7 @@ def _make_sheet(options: Arguments) -> np.ndarray:
     if options.stage == "scenes":
         own = scenes.SceneConfig(scenes=options.rows * options.columns)
         examples = scenes.draw_scenes(scenes.scene_source(data, own), own, options.step)
-        return draw_scene_sheet(examples, max_radius=own.max_radius, columns=options.columns)
+        return draw_scene_sheet(examples, columns=options.columns)
     config = PRESETS[options.preset](data)
     examples, labels, titles = make_samples(config, options.stage, options.step)
     return draw_sheet(examples, labels, titles, margin=config.network.margin, columns=options.columns)

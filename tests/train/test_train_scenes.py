@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxblur import preview
 from tests.train.tiny import write_photos
 from train import scene_layers, sheet
 from train.data.gate import GateConfig
@@ -141,9 +142,16 @@ def test_outlines_and_plain_layers(rng):
 
 def test_sheet_of_scenes(rng):
     examples = jax.tree.map(np.asarray, (rng.random((3, 50, 50, 3)), np.full((3, 50, 50), 4.0)))
-    picture = sheet.draw_scene_sheet(sheet.scenes.Scenes(*examples), max_radius=4.0, columns=2)
-    assert picture.dtype == np.uint8 and picture.shape[0] == 2 * 110 - 10
-    np.testing.assert_array_equal(picture[50:100, :50], np.broadcast_to(picture[0, -80], (50, 50, 3)))
+    picture = sheet.draw_scene_sheet(sheet.scenes.Scenes(*examples), columns=2)
+    views, radius, edge = *examples, 16
+    assert picture.dtype == np.uint8 and picture.shape[0] == 2 * edge + 2 * 100 + 10
+    bar = picture[edge:-edge, -preview.SCALE_WIDTH]
+    np.testing.assert_array_equal(bar[[0, -1]], preview.colour_map(np.float32([preview.MAX_RADIUS, 0])))
+    for i, (top, left) in enumerate([(0, 0), (0, 60), (110, 0)]):
+        cell = picture[edge + top :, edge + left :][:100, :50]
+        np.testing.assert_array_equal(cell[:50], np.rint(views[i] * 255))
+        np.testing.assert_array_equal(cell[50:], preview.colour_map(radius[i]))
+    assert (picture[edge + 110 : edge + 210, edge + 60 : edge + 110] == 255).all()  # no fourth scene
 
 
 def test_bad_settings():
