@@ -36,7 +36,8 @@ main() {
   bench bench_estimate --photo "$photo" --megapixels "${sizes[@]}" --points "$points" --repeats "$repeats" \
     --json "$out/estimate.json"
   bench bench_precision --photo "$photo" --repeats "$repeats" --json "$out/precision.json"
-  bench bench_domain_transform --sizes "${filters[@]}" --channels 4 --repeats "$repeats"
+  bench bench_domain_transform --sizes "${filters[@]}" --channels 1 4 --repeats "$repeats" \
+    --json "$out/domain_transform.json"
   bench bench_networks --photo "$photo" --points "$points" --repeats "$repeats" --json "$out/networks.json"
   bench bench_batch --photo "$photo" --side "$side" --counts "${counts[@]}" --many "$many" --devices 1 \
     --repeats "$repeats" --json "$out/batch.json"

@@ -26,7 +26,7 @@ def recurse_forward(
     signal: Float[Array, "n c m"], weight: Float[Array, "n m"], before: Float[Array, "c m"], *, method: Method
 ) -> Float[Array, "n c m"]:
     """y_i = x_i + w_i (y_{i-1} - x_i) along the leading axis; `before` is the result just before the first."""
-    if _is_scan(method):
+    if is_scan(method):
         return _scan_in_place(_forward_step, before, signal, weight, False)
     values = (1 - weight[:, None]) * signal
     return _compose_all(weight[:, None], values.at[0].add(weight[:1] * before))
@@ -40,7 +40,7 @@ def recurse_backward(
     method: Method,
 ) -> Float[Array, "n c m"]:
     """y_i = x_i + w_{i+1} (y_{i+1} - x_i) from the end; `after` is the result and weight just after the last."""
-    if _is_scan(method):
+    if is_scan(method):
         return _scan_in_place(_backward_step, after, signal, weight, True)
     weight = jnp.concatenate([weight[1:], after[1][None]])[:, None]
     values = (1 - weight) * signal
@@ -73,12 +73,8 @@ def _scan_in_place(
     def one_row(i: Array, carried: tuple[Array, Any]) -> tuple[Array, Any]:
         signal, state = carried
         place = last - i if reverse else i
-        row = tuple(
-            lax.dynamic_index_in_dim(x, place, keepdims=False, allow_negative_indices=False)
-            for x in (signal, weight)
-        )
-        state, result = step(state, row)
-        return lax.dynamic_update_index_in_dim(signal, result, place, 0, allow_negative_indices=False), state
+        state, result = step(state, (_take(signal, place), _take(weight, place)))
+        return _put(signal, result, place), state
 
     return lax.fori_loop(0, last + 1, one_row, (signal, state))[0]
 
@@ -94,7 +90,70 @@ def _scan_derivative(
     return _scan_in_place(step, *primals, reverse), jax.jvp(scan, primals, tangents)[1]
 
 
-def _is_scan(method: Method) -> bool:
+@jax.custom_jvp
+def recurse_along_rows(signal: Float[Array, "h c m"], weight: Float[Array, "b m r"]) -> Float[Array, "h c m"]:
+    """Forward then backward along the last axis, one pixel after another, in blocks of r = h / b rows.
+
+    `weight[k, j]` couples column j with j - 1 in the rows of block k. The result is written over the signal: columns
+    are read where they are and kept as rows of a block that fits into the cache, and so on the way back. On CPU this
+    takes a third to half of the time of `recurse` between two transpositions of the whole.
+    """
+    width, rows = weight.shape[1:]
+
+    def one_block(block: Array, signal: Array) -> Array:
+        zero, own = jnp.zeros_like(block), _take(weight, block)
+
+        def corner(column: Array) -> tuple[Array, Array, Array]:
+            return block * rows, zero, column
+
+        def forward(i: Array, carried: tuple[Array, Array]) -> tuple[Array, Array]:
+            columns, last = carried
+            shape = (rows, signal.shape[1], 1)
+            column = lax.dynamic_slice(signal, corner(i), shape, allow_negative_indices=False)
+            last, result = _forward_step(last, (column[..., 0].T, _take(own, i)))
+            return _put(columns, result, i), last
+
+        def backward(i: Array, carried: tuple[Array, Any]) -> tuple[Array, Any]:
+            signal, state = carried
+            place = width - 1 - i
+            state, result = _backward_step(state, (_take(columns, place), _take(own, place)))
+            column = result.T[..., None]
+            return lax.dynamic_update_slice(
+                signal, column, corner(place), allow_negative_indices=False
+            ), state
+
+        none = jnp.zeros_like(signal[:rows, :, 0].T)
+        start = jnp.zeros((width, *none.shape), signal.dtype)
+        columns, _ = lax.fori_loop(0, width, forward, (start, none))
+        return lax.fori_loop(0, width, backward, (signal, (none, none[0])))[0]
+
+    return lax.fori_loop(0, weight.shape[0], one_block, signal)
+
+
+@recurse_along_rows.defjvp
+def _along_rows_derivative(
+    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    def scans(signal: Array, weight: Array) -> Array:
+        signal, weight = signal.transpose(2, 1, 0), weight.transpose(1, 0, 2).reshape(weight.shape[1], -1)
+        none = jnp.zeros_like(signal[0])
+        signal = lax.scan(_forward_step, none, (signal, weight))[1]
+        signal = lax.scan(_backward_step, (none, none[0]), (signal, weight), reverse=True)[1]
+        return signal.transpose(2, 1, 0)
+
+    return recurse_along_rows(*primals), jax.jvp(scans, primals, tangents)[1]
+
+
+def _take(rows: Array, i: Array) -> Array:
+    return lax.dynamic_index_in_dim(rows, i, keepdims=False, allow_negative_indices=False)
+
+
+def _put(rows: Array, row: Array, i: Array) -> Array:
+    return lax.dynamic_update_index_in_dim(rows, row, i, 0, allow_negative_indices=False)
+
+
+def is_scan(method: Method) -> bool:
+    """Whether pixels are taken one after another."""
     return method == "scan" or (method == "auto" and jax.default_backend() == "cpu")
 
 

@@ -57,6 +57,29 @@ def test_matches_loop(rng, method, shape):
 
 
 @pytest.mark.parametrize(
+    ("shape", "channels"), [((127, 5), 3), ((128, 16), 1), ((129, 17), 3), ((257, 3), 4)]
+)
+def test_blocks_of_rows_match_loop(rng, shape, channels):
+    """The sequential form works in blocks of up to 128 rows, padded to whole blocks and cache lines."""
+    signal, guide = images(rng, *shape, channels)
+    options = OPTIONS | {"num_iterations": 2}
+    result = recursive_filter(signal, guide, method="scan", **options)
+    np.testing.assert_allclose(result, oracle(signal, guide, **options), atol=1e-5)
+
+
+def test_derivatives_across_blocks_are_those_of_the_parallel_form(rng):
+    signal, guide = images(rng, 131, 6, 3)
+
+    def total(signal, guide, method):
+        out = recursive_filter(signal, guide, sigma_s=20.0, sigma_r=2.0, num_iterations=2, method=method)
+        return jnp.sum(out**2)
+
+    gradients = jax.jit(jax.grad(total, (0, 1)), static_argnums=2)
+    for blocks, parallel in zip(*(gradients(signal, guide, m) for m in METHODS), strict=True):
+        np.testing.assert_allclose(blocks, parallel, atol=1e-4 * float(jnp.abs(parallel).max()))
+
+
+@pytest.mark.parametrize(
     ("method", "k"), [("scan", 0), ("scan", 1), ("scan", 2), ("scan", 3), ("associative", 0)]
 )
 def test_matches_opencv(method, k):

@@ -8,7 +8,7 @@ import pytest
 
 from jaxblur import large, memory, pipeline
 from jaxblur.config import DEFAULT, PUBLISHED, PropagationConfig
-from tests.jaxblur.test_pipeline import EDGES, PHOTO, assert_same, photo_like, quick, weights  # noqa: F401
+from tests.jaxblur.test_pipeline import EDGES, PHOTO, assert_same, photo_like, weights  # noqa: F401
 
 SHAPE = (75, 94)  # two tiles by two of 64 px; their bucket is 128 px wide
 PLAN = {"photo_bytes": 3, "edge_shares": [0.25], "pyramid": False}  # of a photo of 8 bits
@@ -92,24 +92,22 @@ def parts(monkeypatch):
     return calls
 
 
-def test_large_photos_are_done_in_parts(weights, parts, quick):
-    config, traces = quick
+def test_large_photos_are_done_in_parts(weights, parts, traces):
     huge = np.broadcast_to(np.uint8(9), (20_000, 20_000, 3))
     for photo, max_tile in [(PHOTO, 128), (PHOTO, 256), (huge, 512)]:
         need = memory.strips_need(*photo.shape[:2], **PLAN, max_tile=max_tile)
         result = pipeline.estimate(photo, weights, max_memory=need, progress=print)
         assert isinstance(result, pipeline.BlurEstimate)
         assert parts[-1] == {"edges": None, "progress": print, "config": DEFAULT, "max_tile": max_tile}
-    pipeline.estimate(PHOTO, weights, config=config, max_memory=memory.program_need(6, 7, pyramid=False))
+    pipeline.estimate(PHOTO, weights, max_memory=memory.program_need(6, 7, pyramid=False))
     assert len(parts) == 3 and len(traces) == 1
 
 
-def test_half_the_machine_is_the_limit_unless_told(weights, parts, quick, monkeypatch):
-    config, _ = quick
+def test_half_the_machine_is_the_limit_unless_told(weights, parts, traces, monkeypatch):
     need = memory.program_need(6, 7, pyramid=False)
     for machine, count in [(2 * need, 0), (1.9 * need, 1)]:
         monkeypatch.setattr(memory, "machine_memory", lambda machine=machine: machine)
-        pipeline.estimate(PHOTO, weights, config=config)
+        pipeline.estimate(PHOTO, weights)
         assert len(parts) == count
 
 
