@@ -1,6 +1,7 @@
 """Held-out validation of E-Net: average precision on composites, and false alarms on photos without depth edges."""
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from train.data.source import Source, Split
 _KEY = 15_485_863
 _MIXES = {"clean": "clean", "noisy": "hard_linear"}  # of composites: name here, name in `validation.MIXES`
 _POINTS = 256
+_RECALL = 0.3
 
 
 class HeldOutDepth(NamedTuple):
@@ -80,6 +82,14 @@ def average_precision(score: np.ndarray, label: np.ndarray) -> float:
     return float((precision * np.diff(np.cumsum(hits)[last], prepend=0)).sum() / hits.sum())
 
 
+def alarms_at_recall(positives: np.ndarray, negatives: np.ndarray, *, recall: float) -> float:
+    """Share of the (n,) scores of negatives at or above the largest threshold that finds `recall` of the positives."""
+    if not len(positives) or not len(negatives):
+        return 0.0
+    place = len(positives) - max(math.ceil(recall * len(positives)), 1)
+    return float((negatives >= np.sort(positives)[place]).mean())
+
+
 @functools.partial(jax.jit, static_argnames="network")
 def _probability(variables: Any, network: NetworkConfig, scene: composites.DepthExamples) -> jax.Array:
     points = scene.points
@@ -103,12 +113,19 @@ def depth_probabilities(
 
 
 def depth_quality(variables: Any, network: NetworkConfig, held_out: HeldOutDepth) -> dict[str, float]:
-    """Average precision on clean and noisy composites, recall at 1/2, and the share of sharp photos called depth."""
+    """Average precision on clean and noisy composites, recall at 1/2, and the share of sharp photos called depth.
+
+    That share is given at 1/2, and, as `alarms_at_recall`, at the threshold of each network that finds `_RECALL` of the
+    depth edges of all composites: so networks with other thresholds can be compared.
+    """
     out = {}
+    found = []
     for name in _MIXES:
         score, label = depth_probabilities(variables, network, held_out.scenes[name])
         out[f"precision_{name}"] = average_precision(score, label)
         out[f"recall_{name}"] = float((score[label == 1] > 0.5).mean()) if (label == 1).any() else 0.0
+        found.append(score[label == 1])
     score, _ = depth_probabilities(variables, network, held_out.scenes["sharp"])
     out["false_alarms_sharp"] = float((score > 0.5).mean())
+    out["alarms_at_recall"] = alarms_at_recall(np.concatenate(found), score, recall=_RECALL)
     return out
