@@ -2,7 +2,7 @@
 # All benchmarks that matter on a machine with a GPU. No network.
 #
 #   benchmarks/run_gpu.sh FOLDER              figures as JSON, and all that was printed in run.log
-#   benchmarks/run_gpu.sh FOLDER batch ...    only these: estimate precision domain_transform networks batch training
+#   benchmarks/run_gpu.sh FOLDER batch ...    only these: estimate settings domain_transform networks batch training
 #   SMALL=1 benchmarks/run_gpu.sh FOLDER      tiny sizes, to try this script on a CPU
 #
 # Needs `python3` (or the one that PYTHON names) with the packages of the extra `train`; works on copies of the example
@@ -35,7 +35,7 @@ bench() { # NAME ARGUMENTS...
 main() {
   bench bench_estimate --photo "$photo" --megapixels "${sizes[@]}" --points "$points" --repeats "$repeats" \
     --json "$out/estimate.json"
-  bench bench_precision --photo "$photo" --repeats "$repeats" --json "$out/precision.json"
+  bench bench_settings --photo "$photo" --repeats "$repeats" --json "$out/settings.json"
   bench bench_domain_transform --sizes "${filters[@]}" --channels 1 4 --repeats "$repeats" \
     --json "$out/domain_transform.json"
   bench bench_networks --photo "$photo" --points "$points" --repeats "$repeats" --json "$out/networks.json"

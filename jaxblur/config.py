@@ -81,7 +81,7 @@ class Config:
     over levels. `weighting` is the weight of an edge point in the propagation: 1, or how sure B-Net is of it.
 
     `precision` is that of the factors in the networks' products, on accelerators that know others than float32
-    (`benchmarks/bench_precision.py` measures what they change and gain); a CPU does not.
+    (`benchmarks/bench_settings.py` measures what they change and gain); a CPU does not.
     """
 
     edges: EdgeConfig = EdgeConfig()
