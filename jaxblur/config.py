@@ -80,8 +80,8 @@ class Config:
     `readout` turns the 23 probabilities of an edge point into a radius: the most probable level, or the expectation
     over levels. `weighting` is the weight of an edge point in the propagation: 1, or how sure B-Net is of it.
 
-    `precision` is that of the factors in the networks' products, on accelerators that know others than float32
-    (`benchmarks/bench_settings.py` measures what they change and gain); a CPU does not.
+    `precision` is that of the factors in the networks' products (`benchmarks/bench_settings.py` measures what it
+    changes and gains). A CPU knows float32 and bfloat16, which is faster only where its instructions include it.
     """
 
     edges: EdgeConfig = EdgeConfig()

@@ -68,6 +68,11 @@ def convolve(
     )
 
 
+def _factor(x: jax.Array) -> jax.Array:
+    """`x` as a factor of products under `jax.default_matmul_precision`, which XLA's own products ignore on CPU."""
+    return x.astype(jnp.bfloat16) if jax.config.jax_default_matmul_precision == "bfloat16" else x
+
+
 def _row_blocks(x: jax.Array, extent: int) -> tuple[jax.Array, int, int]:
     """`x` padded to whole blocks of output rows, the rows per block, and the number of blocks per image."""
     height, width = x.shape[1] - extent, x.shape[2] - extent
@@ -97,12 +102,13 @@ def _blocked(x: jax.Array, kernel: jax.Array, dilation: int) -> jax.Array:
     size, _, _, features = kernel.shape
     extent = (size - 1) * dilation
     batch, height, width = x.shape[0], x.shape[1] - extent, x.shape[2] - extent
-    padded, rows, blocks = _row_blocks(x, extent)
-    matrix = kernel.reshape(-1, features)
+    padded, rows, blocks = _row_blocks(_factor(x), extent)
+    matrix = _factor(kernel).reshape(-1, features)
 
     def one_block(index: jax.Array) -> jax.Array:
         block = _slice_block(padded, index, rows, blocks, extent)
-        return _columns(block, rows, width, size, dilation) @ matrix
+        columns = _columns(block, rows, width, size, dilation)
+        return jnp.matmul(columns, matrix, preferred_element_type=x.dtype)
 
     out = lax.map(one_block, jnp.arange(batch * blocks))
     return out.reshape(batch, blocks * rows, width, features)[:, :height]
@@ -126,17 +132,20 @@ def _blocked_backward(
     flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
     x_gradient: jax.Array = _blocked(jnp.pad(gradient, margin), flipped, dilation)
 
-    padded, rows, blocks = _row_blocks(x, extent)
-    gradient, _, _ = _row_blocks(gradient, 0)
+    padded, rows, blocks = _row_blocks(_factor(x), extent)
+    gradient, _, _ = _row_blocks(_factor(gradient), 0)
+    # Turned as a whole: XLA's product with a turned factor is slower, and knows no bfloat16.
+    turned = gradient.reshape(batch * blocks, rows * width, features).transpose(0, 2, 1)
 
-    def add_block(total: jax.Array, index: jax.Array) -> tuple[jax.Array, None]:
+    def add_block(total: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        index, out = inputs
         block = _slice_block(padded, index, rows, blocks, extent)
-        out = _slice_block(gradient, index, rows, blocks, 0).reshape(rows * width, features)
-        return total + _columns(block, rows, width, size, dilation).T @ out, None
+        columns = _columns(block, rows, width, size, dilation)
+        return total + jnp.matmul(out, columns, preferred_element_type=total.dtype), None
 
-    start = jnp.zeros((size * size * channels, features), x.dtype)
-    kernel_gradient, _ = lax.scan(add_block, start, jnp.arange(batch * blocks))
-    return x_gradient, kernel_gradient.reshape(kernel.shape)
+    start = jnp.zeros((features, size * size * channels), x.dtype)
+    kernel_gradient, _ = lax.scan(add_block, start, (jnp.arange(batch * blocks), turned))
+    return x_gradient, kernel_gradient.T.reshape(kernel.shape)
 
 
 _blocked.defvjp(_blocked_forward, _blocked_backward)

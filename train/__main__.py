@@ -47,6 +47,8 @@ class Arguments:
     """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
     rate: float = 1.0
     """Factor on the preset's learning rates of both networks; below 1 suits a short run that goes on."""
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
+    """Of the factors in the networks' products; bfloat16 is a quarter faster on CPUs that multiply it."""
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
     seed: int = 0
@@ -100,7 +102,10 @@ def main(args: list[str] | None = None) -> int:
             )
         data = DataConfig(photos=options.photos, tfds=options.tfds, tfds_dir=options.tfds_dir)
         config = dataclasses.replace(
-            PRESETS[options.preset](data), seed=options.seed, initial=options.initial
+            PRESETS[options.preset](data),
+            precision=options.precision,
+            seed=options.seed,
+            initial=options.initial,
         )
         changes = {
             "blur": {"steps": options.blur_steps, "contents": options.contents},

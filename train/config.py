@@ -64,7 +64,7 @@ class OptimiserConfig:
     rate: float = 1e-2  # of Muon, times 0.2 sqrt(largest dimension)
     adam_rate: float = 1e-3
     warmup_steps: int = 40
-    decay_share: float = 0.25  # last part of the run, in which the rate falls to zero
+    decay_share: float = 0.4  # last part of the run, in which the rate falls to zero
     clip_norm: float = 1.0
     dense_l2: float = 0.0  # L2 penalty on the dense layers' kernels
     average: float = 0.999  # decay of the averaged weights; 0 switches averaging off
@@ -138,6 +138,9 @@ class TrainConfig:
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
     data: DataConfig
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = (
+        "float32"  # of the factors in the networks' products
+    )
     seed: int = 0
     initial: Path | None = None  # variables.safetensors of an earlier run, to start from
 
@@ -159,7 +162,7 @@ def default(data: DataConfig) -> TrainConfig:
         blur=StageConfig(steps=20000),
         edges=StageConfig(steps=2000, contents=16, views=1),
         formation=FormationConfig(
-            max_radius=7.0, wide_share=0.12, sharp_share=0.15, noise_share=0.6, jpeg_share=0.4
+            max_radius=7.0, wide_share=0.12, sharp_share=0.15, noise_share=0.5, jpeg_share=0.4
         ),
         data=data,
     )

@@ -88,7 +88,8 @@ class _Stage(abc.ABC):
             sums = {name: (value * weight).sum() for name, value in {"loss": loss, **metrics}.items()}
             return sums["loss"], (stats, sums, weight.sum())
 
-        gradients, (stats, sums, count) = jax.grad(total_loss, has_aux=True)(train_state.params)
+        with jax.default_matmul_precision(self.config.precision):  # of the networks, not of image formation
+            gradients, (stats, sums, count) = jax.grad(total_loss, has_aux=True)(train_state.params)
         gradients = parallel.psum_mean(gradients, count)
         new = state.update(
             train_state, gradients, stats, self.optimiser, average=self.stage.optimiser.average

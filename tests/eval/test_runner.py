@@ -289,32 +289,6 @@ def test_one_or_eight_devices_and_two_processes_give_the_same_averages(tmp_path,
             assert found.means[name] == pytest.approx(one.means[name], rel=1e-5)
 
 
-def test_command_line_says_what_is_missing_and_exits_with_2(tmp_path, capsys):
-    assert __main__.main(["cuhk", "--data", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
-    message = capsys.readouterr().err
-    assert "cuhk: no test pairs in" in message and "http://www.cse.cuhk.edu.hk" in message
-    assert message.count("\n") == 1 and not (tmp_path / "out").exists()
-    assert __main__.main(["cuhk", "--output", str(tmp_path / "out")]) == 2
-    assert "say where its files lie" in capsys.readouterr().err
-
-
-def test_command_line_lists_failures_and_exits_with_1(tmp_path, rng, capsys):
-    folder = eval_dummies.folder(tmp_path / "data", rng)
-    np.save(folder / "map" / "a.npy", np.ones((3, 3), np.float32))
-    out = tmp_path / "out"
-    args = ["--unit", "radius", "--methods", "constant", "--output", str(out)]
-    status = __main__.main([f"folder={folder}", *args, "--prepared", str(tmp_path / "prepared")])
-    captured = capsys.readouterr()
-    assert (
-        status == 1
-        and "not scored: constant 1 px on folder: a.npy: is 3x3 px, but its photo is 24x20 px" in captured.err
-    )
-    assert "| folder (radius) | constant 1 px | 1 (1 failed) |" in eval_dummies.squeezed(captured.out)
-    (out / "report.html").unlink()
-    assert __main__.main(["--output", str(out)]) == 1  # only the report, from the results
-    assert (out / "report.html").exists()
-
-
 def test_results_carry_what_made_them(tmp_path):
     _run(tmp_path, command="python -m eval made")
     run, first = (json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()[:2])

@@ -45,6 +45,22 @@ def test_value_and_gradients_are_those_of_xla(shape, size, dilation, rng):
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-3)
 
 
+def test_bfloat16_factors_and_float32_sums(rng):
+    x = jnp.asarray(rng.normal(size=(2, 12, 20, 64)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(3, 3, 64, 5)), jnp.float32)
+    rounded = [factor.astype(jnp.bfloat16).astype(jnp.float32) for factor in (x, kernel)]
+    cotangent = jnp.asarray(rng.normal(size=(2, 10, 18, 5)), jnp.float32)
+    with jax.default_matmul_precision("bfloat16"):
+        out, pullback = jax.vjp(convolution.convolve, x, kernel)
+        gradients = pullback(cotangent)
+    expected, expected_pullback = jax.vjp(lambda x, k: xla_convolution(x, k, 1), *rounded)
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-4)  # sums of 576 rounded once, not 576 times
+    assert np.abs(out - xla_convolution(x, kernel, 1)).max() > 1e-3  # the factors are rounded indeed
+    for got, wanted in zip(gradients, expected_pullback(cotangent), strict=True):
+        assert got.dtype == jnp.float32
+        np.testing.assert_allclose(got, wanted, rtol=0.02, atol=0.02 * np.abs(wanted).max())
+
+
 def test_jit_and_vmap_agree_with_eager(rng):
     x = jnp.asarray(rng.normal(size=(3, 2, 10, 9, 16)), jnp.float32)
     kernel = jnp.asarray(rng.normal(size=(3, 3, 16, 4)), jnp.float32)
