@@ -3,13 +3,16 @@
     python -m benchmarks.bench_batch --devices 1 8 --json result.json
     python -m benchmarks.bench_batch --side 1024 --counts 8 64 --devices 1
 
-Photos are different square parts of one photo. Times are warm: median, least and most of `repeats`. On CPU each number
-of devices is a process of its own, in which the cores pretend to be that many; elsewhere there are as many as there
-are. The many photos are tiny and flat: without edges the networks have nothing to do, so the rate is that of all the
-rest, and what is looked for is whether the second half goes as fast as the first, and in the same memory.
+Photos are different square parts of one photo. Times are warm: median, least and most of `repeats`. The floor is the
+arithmetic of the networks on these photos over the rate of a matrix product in the same run; the ratio is of the least
+time. On CPU each number of devices is a process of its own, in which the cores pretend to be that many; elsewhere
+there are as many as there are. The many photos are tiny and flat: without edges the networks have nothing to do, so the
+rate is that of all the rest, and what is looked for is whether the second half goes as fast as the first, and in the
+same memory.
 """
 
 import dataclasses
+import math
 import os
 import resource
 import time
@@ -21,9 +24,11 @@ import jax
 import numpy as np
 import tyro
 
-from benchmarks.measure import origin, run_alone, summary, time_in_turn, write
+from benchmarks.floors import edges_of_scales, reading_operations
+from benchmarks.measure import matmul_rate, origin, run_alone, summary, time_in_turn, write
 from jaxblur import files
 from jaxblur.batch import estimate_batch, estimate_stream
+from jaxblur.config import DEFAULT
 from jaxblur.weights import load_weights
 
 
@@ -59,11 +64,24 @@ def measure(options: Options) -> dict[str, Any]:
     photos = parts(files.read_image(options.photo), options.side, max(options.counts))
     calls = {str(n): lambda n=n: estimate_batch(photos[:n], weights) for n in options.counts}
     times = time_in_turn(calls, options.repeats)
+    rate = matmul_rate(options.repeats)
+    if jax.default_backend() != "cpu":  # where devices do not share the cores
+        rate *= jax.local_device_count()
+    work = [reading_operations(weights.network, edges_of_scales(photo, weights, DEFAULT)) for photo in photos]
     rows = []
     for name, seconds in times.items():
         middle = summary(seconds)
         pixels = int(name) * options.side**2
-        rows.append({"photos": int(name), **middle, "megapixels_per_second": pixels / 1e6 / middle["median"]})
+        floor = sum(work[: int(name)]) / rate
+        rows.append(
+            {
+                "photos": int(name),
+                **middle,
+                "megapixels_per_second": pixels / 1e6 / middle["median"],
+                "floor": floor,
+                "ratio_to_floor": middle["least"] / floor if floor else None,  # no edges, no work
+            }
+        )
 
     flat = [np.full((options.tiny, options.tiny, 3), grey, np.uint8) for grey in range(100, 108)]
     estimate_batch(flat, weights)  # compiles
@@ -89,6 +107,7 @@ def measure(options: Options) -> dict[str, Any]:
     }
     return {
         "devices": jax.local_device_count(),
+        "matmul_gflops": rate / 1e9,
         "side": options.side,
         "rows": rows,
         "many": many,
@@ -99,12 +118,14 @@ def measure(options: Options) -> dict[str, Any]:
 def report(figures: dict[str, Any]) -> str:
     many = figures["many"]
     lines = [
-        f"{figures['device']} x {figures['devices']}, jax {figures['jax']}, commit {figures['commit']}",
-        f"{'photos':>7s} {'side px':>8s} {'s':>9s} {'least':>9s} {'most':>9s} {'Mpx/s':>8s}",
+        f"{figures['device']} x {figures['devices']}, jax {figures['jax']}, commit {figures['commit']}, "
+        f"matrix product {figures['matmul_gflops']:.1f} GFLOP/s",
+        f"{'photos':>7s} {'side px':>8s} {'s':>9s} {'least':>9s} {'most':>9s} {'Mpx/s':>8s} {'floor s':>9s} "
+        f"{'x floor':>8s}",
     ]
     lines += [
         f"{row['photos']:7d} {figures['side']:8d} {row['median']:9.4f} {row['least']:9.4f} {row['most']:9.4f} "
-        f"{row['megapixels_per_second']:8.3f}"
+        f"{row['megapixels_per_second']:8.3f} {row['floor']:9.4f} {row['ratio_to_floor'] or math.nan:8.1f}"
         for row in figures["rows"]
     ]
     half = many["photos"] // 2

@@ -8,10 +8,9 @@ Warm times are of one process: median, least and most of `repeats`; all that is 
 from elsewhere meets everything. Stages and ratios are of the least times. Stages are timed alone; "rest" is what the
 whole takes beyond them.
 
-Floors, from rates of the same run: arithmetic of the networks (2 operations per multiply-add) over the rate of a large
-matrix product, and bytes over that of a copy: the photo in and edges out; every pass of the recursion reads signals and
-weights once and writes the signals. The patch-wise form is the same work with the networks applied to a patch around
-each edge point. It runs on a sample of the points and is scaled up.
+Floors, from rates of the same run: arithmetic of the networks over the rate of a large matrix product, and bytes over
+that of a copy: the photo in and edges out, and what the filter moves, see `floors`. The patch-wise form is the same
+work with the networks applied to a patch around each edge point. It runs on a sample of the points and is scaled up.
 """
 
 import dataclasses
@@ -32,12 +31,11 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from benchmarks.bench_networks import operations
+from benchmarks.floors import edges_of_scales, filter_bytes, reading_operations
 from benchmarks.measure import copy_rate, matmul_rate, origin, run_alone, summary, time_in_turn, write
 from jaxblur import config as presets
-from jaxblur import dense, domain_transform, files, pipeline, propagation, pyramid, spread, tiles
+from jaxblur import dense, domain_transform, files, pipeline, propagation, spread, tiles
 from jaxblur.config import Config
-from jaxblur.edges import detect_edges
 from jaxblur.image import as_rgb
 from jaxblur.weights import Weights, load_weights
 
@@ -96,20 +94,6 @@ def read_case(options: Options, megapixels: float | None) -> Case:
     )
 
 
-def edges_of_scales(case: Case) -> list[np.ndarray]:
-    """Edge maps of all copies of the photo that the networks read; of the photo alone without the third stage."""
-    values = as_rgb(case.photo)
-    edges = detect_edges(values, config=case.config.edges) if case.edges is None else jnp.asarray(case.edges)
-    maps = [np.asarray(edges)]
-    if has_third_stage(case):
-        for _ in range(1, pyramid.count_scales(*case.photo.shape[:2])):
-            values, edges = pyramid.halve(values), pyramid.halve_edges(edges)
-            if case.edges is None:
-                edges = detect_edges(values, config=case.config.edges)
-            maps.append(np.asarray(edges))
-    return maps
-
-
 def has_third_stage(case: Case) -> bool:
     return case.config.pyramid and case.weights.network.pyramid
 
@@ -141,28 +125,19 @@ def propagation_alone(case: Case) -> Callable[[], Any]:
     return lambda: two_stages(case.image, planes)
 
 
-def floors(case: Case, counts: list[int], rate: float, bandwidth: float) -> dict[str, float]:
+def floors(case: Case, maps: list[np.ndarray], rate: float, bandwidth: float) -> dict[str, float]:
     """Least seconds of each stage at these rates."""
     height, width = case.photo.shape[:2]
-
-    def filter_bytes(channels: int, iterations: int) -> int:
-        passes = 4 * iterations  # down and up, right and left
-        return passes * (2 * channels + 1) * 4 * height * width
-
-    moved = filter_bytes(3, case.config.propagation.guide_iterations)
+    moved_by = functools.partial(filter_bytes, height, width)
+    moved = moved_by(channels=3, iterations=case.config.propagation.guide_iterations)
     if has_third_stage(case):
-        moved += case.weights.variables["params"]["spread"]["extent"].size * filter_bytes(
-            3, spread.ITERATIONS
-        )
+        extents = case.weights.variables["params"]["spread"]["extent"].size
+        moved += extents * moved_by(channels=3, iterations=spread.ITERATIONS)
     else:
-        moved += filter_bytes(4, case.config.propagation.iterations)
-    work = 0
-    for scale, count in enumerate(counts):
-        maps, head, _ = operations(case.weights.network, height >> scale, width >> scale)
-        work += maps + head * count
+        moved += moved_by(channels=4, iterations=case.config.propagation.iterations)
     return {
         "edges": (case.photo.nbytes + height * width) / bandwidth,
-        "networks": work / rate,
+        "networks": reading_operations(case.weights.network, maps) / rate,
         "propagation": moved / bandwidth,
     }
 
@@ -175,7 +150,7 @@ def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
     whole = jax.jit(program)
     edges = jax.jit(lambda *arguments: program(*arguments).edges)  # the rest is dead code
     padded = tiles.reflect_pad(as_rgb(case.photo), case.size, margin=weights.network.margin)
-    maps = edges_of_scales(case)
+    maps = edges_of_scales(case.photo, weights, config, edges=case.edges)
     counts = [int(m.sum()) for m in maps]
     points = np.argwhere(maps[0]).astype(np.int32)
     sample = points[np.linspace(0, len(points) - 1, min(options.points, len(points))).astype(int)]
@@ -208,7 +183,7 @@ def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
         "propagation": best["propagation"],
         "rest": best["estimate"] - best["program"],
     }
-    least = floors(case, counts, rate, bandwidth)
+    least = floors(case, maps, rate, bandwidth)
     figures: dict[str, Any] = {
         "photo": options.photo.name,
         "size": list(case.photo.shape[:2]),

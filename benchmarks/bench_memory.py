@@ -7,9 +7,13 @@
 Photos are square and grey, with real texture (mirrored tiles of `--photo`) on `--texture` of their area, inside of
 tiles of 512 px: the networks' time grows with the number of tiles that hold edges, memory hardly does. Times are those
 after compilation: of a second run, or, above 16 megapixels, of one run after a strip of the same width.
+
+Floors: of memory, the bytes of the photo and of what `estimate` returns; of time, the arithmetic of the networks on the
+tiles that hold edges over the rate of a matrix product in the same process.
 """
 
 import dataclasses
+import math
 import resource
 import time
 from pathlib import Path
@@ -18,7 +22,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks.measure import origin, run_alone, write
+from benchmarks.measure import matmul_rate, origin, run_alone, write
 from jaxblur import memory
 
 TILE, MARGIN = 512, 24  # px; the texture keeps off the border of its tile, so that its edges stay inside
@@ -73,6 +77,7 @@ def count_passes(weights: Any) -> int:
 def measure(megapixels: float, options: Options) -> dict[str, Any]:
     """One row of the table, in a process of its own."""
     import jaxblur
+    from benchmarks.floors import edges_of_scales, reading_operations
     from jaxblur import files, large, pipeline, pyramid
 
     weights = jaxblur.load_weights(options.weights)
@@ -97,6 +102,11 @@ def measure(megapixels: float, options: Options) -> dict[str, Any]:
     tick()
     clock = np.array(ticks)
     seconds, cpu_seconds = (clock[-1] - clock[0]).tolist()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    maps = edges_of_scales(photo, weights, jaxblur.DEFAULT)
+    rate = matmul_rate(3)
+    floor = reading_operations(weights.network, maps, max_tile=max_tile) / rate
+    least_bytes = photo.nbytes + sum(plane.nbytes for plane in result)
     row: dict[str, Any] = {
         "megapixels": side**2 / 1e6,
         "way": "program" if len(ticks) == 2 else "strips",
@@ -104,7 +114,12 @@ def measure(megapixels: float, options: Options) -> dict[str, Any]:
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "cpu_seconds_per_megapixel": cpu_seconds / (side**2 / 1e6),
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "matmul_gflops": rate / 1e9,
+        "floor": floor,
+        "ratio_to_floor": seconds / floor if floor else None,  # no edges, no work
+        "peak_bytes": peak,
+        "floor_bytes": least_bytes,
+        "ratio_to_floor_bytes": peak / least_bytes,
         "planned_bytes": memory.program_need(side, side, pyramid=third_stage),
     }
     if row["way"] == "strips":
@@ -127,15 +142,17 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     rows = []
     print(
-        f"{'Mpx':>6s} {'way':>8s} {'s':>7s} {'CPU s/Mpx':>9s} {'peak GB':>8s} {'planned':>8s}  CPU s of stages"
+        f"{'Mpx':>6s} {'way':>8s} {'s':>7s} {'x floor':>8s} {'CPU s/Mpx':>9s} {'peak GB':>8s} {'x floor':>8s} "
+        f"{'planned':>8s}  CPU s of stages"
     )
     for megapixels in options.megapixels:
         row = run_alone(measure, megapixels, options, name=f"{megapixels:g} megapixels")
         rows.append(row)
         stages = row.get("cpu_seconds_of_stages", {})
         print(
-            f"{row['megapixels']:6.1f} {row['way']:>8s} {row['seconds']:7.1f} {row['cpu_seconds_per_megapixel']:9.2f}"
-            f" {row['peak_bytes'] / 1e9:8.2f} {row['planned_bytes'] / 1e9:8.2f}  "
+            f"{row['megapixels']:6.1f} {row['way']:>8s} {row['seconds']:7.1f} {row['ratio_to_floor'] or math.nan:8.1f} "
+            f"{row['cpu_seconds_per_megapixel']:9.2f} {row['peak_bytes'] / 1e9:8.2f} "
+            f"{row['ratio_to_floor_bytes']:8.1f} {row['planned_bytes'] / 1e9:8.2f}  "
             + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()),
             flush=True,
         )

@@ -4,8 +4,7 @@
 
 Without weights the paper's architecture gets random numbers: the time is the same. The dense form runs as in
 `jaxblur.estimate`, its two parts timed apart; all take turns with the matrix product. The patch-wise form runs on a
-sample of the edge points and is scaled up to all of them. Arithmetic is counted from the layers: 2 operations per
-multiply-add of a convolution or matrix product, nothing else.
+sample of the edge points and is scaled up to all of them. Arithmetic is counted from the layers, see `floors`.
 """
 
 import dataclasses
@@ -18,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from benchmarks.floors import operations
 from benchmarks.measure import origin, take_turns, write
 from jaxblur import dense, files
-from jaxblur.architecture import ColumnConfig, NetworkConfig
+from jaxblur.architecture import NetworkConfig
 from jaxblur.edges import detect_edges
 from jaxblur.image import as_rgb
 from jaxblur.nets import DefocusNet
@@ -44,51 +44,6 @@ def random_weights(network: NetworkConfig) -> Weights:
     patch = jnp.zeros((1, network.patch_size, network.patch_size, 3))
     init = functools.partial(DefocusNet(network).init, method=DefocusNet.classify_patches)
     return Weights(jax.jit(init)(jax.random.key(0), patch), network)
-
-
-def column_operations(
-    column: ColumnConfig, width: int, height: int, breadth: int, *, stride_one: bool
-) -> int:
-    """Operations of one column of f1-NET or f2-NET on an input of height x breadth."""
-    total, channels, dilation = 0, 3, 1
-    for layer in column.layers:
-        if layer == "pool3":
-            dilation *= 3 if stride_one else 1
-            height, breadth = (height - 2, breadth - 2) if stride_one else (height // 3, breadth // 3)
-        else:
-            size = int(layer[-1])
-            height, breadth = height - (size - 1) * dilation, breadth - (size - 1) * dilation
-            total += 2 * size * size * channels * width * height * breadth
-            channels = width
-    return total
-
-
-def head_operations(network: NetworkConfig) -> int:
-    """Operations per edge point behind the first convolution of b-NET and of e-NET, which they do not count."""
-    total, side = 0, 5
-    for layer in network.trunk[1:]:
-        size = int(layer[-1])
-        side -= size - 1
-        total += 2 * 2 * size * size * network.width**2 * side * side
-    for outputs in (len(network.levels), 2):
-        widths = (network.width, *network.hidden, outputs)
-        total += sum(2 * a * b for a, b in zip(widths, widths[1:], strict=False))
-    return total
-
-
-def operations(network: NetworkConfig, height: int, width: int) -> tuple[int, int, int]:
-    """Operations of the dense maps of an image, of the heads per point, and of the patch-wise form per point."""
-    columns = (*network.columns, network.depth_column)
-    grids = 2 * len(columns) - 1  # b-NET reads those of f1-NET, e-NET all
-    first = 2 * 9 * network.width**2 * grids
-    maps = first * height * width  # but for the few pixels at the rim
-    for column in columns:
-        extent = column.size - 1
-        maps += column_operations(column, network.width, height + extent, width + extent, stride_one=True)
-    heads = head_operations(network)
-    patch = 25 * first + heads
-    patch += sum(column_operations(c, network.width, c.size, c.size, stride_one=False) for c in columns)
-    return maps, heads, patch
 
 
 def measure(options: Options) -> dict[str, Any]:

@@ -4,8 +4,8 @@
     python -m benchmarks.bench_settings --settings default default:tensorfloat32 default:bfloat16 --json result.json
 
 The first of the settings is what the others are compared with. They take turns, so that a load from elsewhere meets
-all of them. `Config.precision` rounds the factors of the networks' convolutions and matrix products; a CPU knows only
-float32 and ignores the others.
+all of them. `Config.precision` rounds the factors of the networks' convolutions and matrix products; a CPU knows
+float32 and bfloat16.
 """
 
 import dataclasses

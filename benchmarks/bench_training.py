@@ -4,11 +4,13 @@
 
 One device. Both forms take the same step on the same batch: image formation, edges, networks, gradients, optimiser;
 they differ in how the networks are computed. The dense form is what `python -m train` uses. They take turns, so that
-a load from elsewhere meets both.
+a load from elsewhere meets both; rates and ratios are of the least times. The floor is the arithmetic of the networks
+in the dense form, forward and for the gradients (`floors.training_operations`), over the rate of a matrix product.
 """
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from benchmarks.measure import matmul_rate, origin, write
+from benchmarks.floors import training_operations
+from benchmarks.measure import matmul_rate, origin, summary, write
 from jaxblur import parallel
 from jaxblur.convolution import convolve
 from jaxblur.layers import Trunk
@@ -96,6 +99,20 @@ class Stepper:
         return time.perf_counter() - start, count
 
 
+def time_steps(pair: Sequence[Any], steps: int) -> tuple[dict[str, list[float]], int]:
+    """Seconds of the steps of the dense and the patch-wise form of a stage, and edge points of a step."""
+    steppers = dict(zip(("dense", "patchwise"), map(Stepper, pair), strict=True))
+    for stepper in steppers.values():
+        stepper()  # compiles
+    times: dict[str, list[float]] = {form: [] for form in steppers}
+    points = 0
+    for _ in range(steps):
+        for form, stepper in steppers.items():
+            spent, points = stepper()
+            times[form].append(spent)
+    return times, points
+
+
 def measure(options: Options) -> dict[str, Any]:
     config = PRESETS["default"](DataConfig(photos=options.photos))
     blur, edges = (dataclasses.replace(s, contents=options.contents) for s in (config.blur, config.edges))
@@ -111,21 +128,24 @@ def measure(options: Options) -> dict[str, Any]:
             PatchwiseEdgeStage(own["edges"], source["edges"], f1),
         ),
     }
-    figures: dict[str, Any] = {"matmul_gflops": matmul_rate(3) / 1e9, **origin()}
+    rate = matmul_rate(3)
+    figures: dict[str, Any] = {"matmul_gflops": rate / 1e9, **origin()}
     for name, pair in stages.items():
-        steppers = [Stepper(stage) for stage in pair]
-        for stepper in steppers:
-            stepper()  # compiles
-        best, points = [float("inf")] * 2, 0
-        for _ in range(options.steps):
-            for i, stepper in enumerate(steppers):
-                spent, points = stepper()
-                best[i] = min(best[i], spent)
+        times, points = time_steps(pair, options.steps)
+        stage = {"blur": blur, "edges": edges}[name]
+        views, side = stage.contents * stage.views, stage.view_size - 2 * config.network.margin
+        work = training_operations(config.network, name, views=views, side=side, points=points)
+        floor = work / rate
+        least = {form: min(seconds) for form, seconds in times.items()}
         figures[name] = {
             "edge_points": points,
-            "dense_points_per_second": points / best[0],
-            "patchwise_points_per_second": points / best[1],
-            "ratio": best[1] / best[0],
+            "seconds": {form: summary(seconds) for form, seconds in times.items()},
+            "dense_points_per_second": points / least["dense"],
+            "patchwise_points_per_second": points / least["patchwise"],
+            "ratio": least["patchwise"] / least["dense"],
+            "floor": floor,
+            "floor_points_per_second": points / floor,
+            "ratio_to_floor": least["dense"] / floor,
         }
     return figures
 
@@ -134,11 +154,17 @@ def main(options: Options) -> None:
     figures = measure(options)
     print(f"{figures['device']}, jax {figures['jax']}, commit {figures['commit']}")
     print(f"float32 matrix product {figures['matmul_gflops']:.1f} GFLOP/s")
-    print(f"{'stage':8s} {'points':>8s} {'dense /s':>10s} {'patch-wise /s':>14s} {'ratio':>7s}")
+    print(
+        f"{'stage':8s} {'points':>8s} {'step s':>8s} {'dense /s':>10s} {'patch-wise /s':>14s} {'ratio':>7s} "
+        f"{'floor /s':>10s} {'x floor':>8s}"
+    )
     for name in ("blur", "edges"):
         f = figures[name]
         dense, patchwise = f["dense_points_per_second"], f["patchwise_points_per_second"]
-        print(f"{name:8s} {f['edge_points']:8d} {dense:10.0f} {patchwise:14.0f} {f['ratio']:7.1f}")
+        print(
+            f"{name:8s} {f['edge_points']:8d} {f['seconds']['dense']['median']:8.3f} {dense:10.0f} {patchwise:14.0f} "
+            f"{f['ratio']:7.1f} {f['floor_points_per_second']:10.0f} {f['ratio_to_floor']:8.1f}"
+        )
     write(options.json, figures)
 
 

@@ -2,8 +2,11 @@
 
 import json
 import multiprocessing
+import os
 import platform
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -61,13 +64,26 @@ def copy_rate(repeats: int, size: int = 2**26) -> float:
     return 2 * rounds * array.nbytes / take_turns({"copy": lambda: add(array)}, repeats)["copy"]
 
 
-def origin() -> dict[str, str]:
-    """Device, JAX version and commit."""
+def origin() -> dict[str, Any]:
+    """Device, cores, JAX version, commit, and the command."""
     return {
         "device": f"{jax.devices()[0].device_kind} ({platform.machine()})",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "jax": jax.__version__,
         "commit": commit(),
+        "command": command(sys.argv),
     }
+
+
+def command(words: Sequence[str]) -> str:
+    """What was typed to run a script of this folder, without where its figures went and where its files lie."""
+    program, *arguments = words
+    kept = []
+    for before, word in zip([program, *arguments], arguments, strict=False):
+        if before != "--json" and not word.startswith("--json"):
+            kept.append(Path(word).name if Path(word).is_absolute() else word)
+    flags = [f"XLA_FLAGS={shlex.quote(os.environ['XLA_FLAGS'])}"] if os.environ.get("XLA_FLAGS") else []
+    return " ".join([*flags, "python -m", f"benchmarks.{Path(program).stem}", shlex.join(kept)]).strip()
 
 
 def run_alone(function: Callable[..., Any], *arguments: Any, name: str) -> Any:

@@ -60,3 +60,14 @@ def test_figures_are_written_whole_or_not_at_all(tmp_path):
         measure.write(path, {"rows": object()})
     assert json.loads(path.read_text()) == figures and list(tmp_path.iterdir()) == [path]
     measure.write(None, figures)
+
+
+def test_command_names_no_folders(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    words = ["/a/b/benchmarks/bench_edges.py", "--photos", "/home/me/my photo.png", "examples/vase.jpg"]
+    shown = "python -m benchmarks.bench_edges --photos 'my photo.png' examples/vase.jpg"
+    assert measure.command([*words, "--json", "/a/x.json"]) == shown
+    assert measure.command([*words, "--json=x.json"]) == shown
+    assert measure.command(words[:1]) == "python -m benchmarks.bench_edges"
+    monkeypatch.setenv("XLA_FLAGS", "--a=1 b=2")
+    assert measure.command(words[:1]) == "XLA_FLAGS='--a=1 b=2' python -m benchmarks.bench_edges"
