@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# All benchmarks on a CPU, about 25 minutes on two cores. No network.
+#
+#   benchmarks/run_cpu.sh FOLDER              figures as JSON, and all that was printed in run.log
+#   benchmarks/run_cpu.sh FOLDER batch ...    only these: estimate parity start_up settings domain_transform edges
+#                                             networks batch training memory
+#   SMALL=1 benchmarks/run_cpu.sh FOLDER      tiny sizes, to try this script
+#
+# Figures of the README: benchmarks/run_cpu.sh benchmarks/results/cpu && python -m benchmarks.section
+#
+# Needs `python3` (or the one that PYTHON names) with the packages of the extra `test`. With PUBLISHED=MODEL_FOLDER
+# PHOTO=image_01.png EDGES=edge_01.png, `parity` is the paper's exact system on a photo of its release. With CONTRIB, a
+# folder (pip install --no-deps --target FOLDER opencv-contrib-python-headless), the domain transform is compared with
+# OpenCV's. A benchmark that fails is named at the end and does not stop the others; the exit status is then 1.
+for name in PUBLISHED PHOTO EDGES CONTRIB; do
+  [[ -z ${!name:-} ]] || declare "$name=$(realpath "${!name}")"
+done
+source "$(dirname "${BASH_SOURCE[0]}")/run_common.sh"
+
+export JAX_PLATFORMS=cpu
+limit=2400 photo=examples/vase.jpg
+if [[ -n ${SMALL:-} ]]; then
+  photo=$work/photo.png filters=(64) side=48 counts=(1 2) devices=(1 2) many=50 points=64 contents=1 steps=1 repeats=1
+  megapixels=(0.1) channels=(1 3)
+  make_photo 0.004 "$photo"
+else
+  filters=(512 1024 2048) side=128 counts=(1 8) devices=(1 8) many=1000 points=256 contents=2 steps=3 repeats=3
+  megapixels=(1 10 24 100) channels=(1 3 4)
+fi
+one_thread="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" # as OpenCV's filter
+
+main() {
+  bench estimate estimate --photo "$photo" --points "$points" --repeats "$repeats" --no-start-up
+  if [[ -n ${PUBLISHED:-} ]]; then
+    bench parity estimate --photo "${PHOTO:-$photo}" ${EDGES:+--edges "$EDGES"} --weights "$PUBLISHED" \
+      --preset published --points "$points" --repeats "$repeats" --no-start-up
+  fi
+  bench start_up estimate --photo "$photo" --megapixels 0.003 --points 32 --repeats 2
+  bench settings settings --settings default two-stage default:bfloat16 --photo "$photo" --repeats "$repeats"
+  XLA_FLAGS=$one_thread PYTHONPATH=${CONTRIB:+$CONTRIB:}$PYTHONPATH \
+    bench domain_transform domain_transform --sizes "${filters[@]}" --channels "${channels[@]}" --repeats "$repeats"
+  bench edges edges --photos "$photo" --repeats "$repeats"
+  bench networks networks --photo "$photo" --points 32 --repeats "$repeats"
+  bench batch batch --photo "$photo" --side "$side" --counts "${counts[@]}" --many "$many" \
+    --devices "${devices[@]}" --repeats "$repeats"
+  bench training training --contents "$contents" --steps "$steps"
+  bench memory memory --megapixels "${megapixels[@]}" --max-memory 4GB
+}
+run_main
