@@ -9,6 +9,8 @@ without a barrier.
 import functools
 import math
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -132,7 +134,7 @@ def filter_by_distances(
     if is_scan(method):
         return _smooth_in_blocks(signal, horizontal, vertical, num_iterations)
 
-    def iteration(_, state):
+    def iteration(state):
         signal, horizontal, vertical = state
         signal = recurse(signal, horizontal, method=method).transpose(2, 1, 0)
         signal = recurse(signal, vertical, method=method).transpose(2, 1, 0)
@@ -140,7 +142,13 @@ def filter_by_distances(
 
     # The running axis leads, the other is contiguous; the channels between them share the weights.
     state = (signal.transpose(1, 2, 0), horizontal.T, vertical)
-    return lax.fori_loop(0, num_iterations, iteration, state)[0].transpose(2, 0, 1)
+    return _repeat(iteration, state, num_iterations).transpose(2, 0, 1)
+
+
+def _repeat(iteration: Callable[[Any], Any], state: Any, count: int) -> Array:
+    """The signal after `count` iterations; its gradient keeps what each starts from, and does the rest anew."""
+    again = jax.checkpoint(iteration, prevent_cse=False)
+    return lax.fori_loop(0, count, lambda _, state: again(state), state)[0]
 
 
 def _smooth_in_blocks(
@@ -161,14 +169,14 @@ def _smooth_in_blocks(
     horizontal, vertical = jnp.pad(horizontal, more), jnp.pad(vertical, more)
     rows, columns = vertical.shape
 
-    def iteration(_, state):
+    def iteration(state):
         signal, horizontal, vertical = state
         signal = recurse(recurse_along_rows(signal, horizontal), vertical, method="scan")
         return signal, horizontal**2, vertical**2
 
     horizontal = horizontal.reshape(blocks, rows // blocks, columns).transpose(0, 2, 1)
     state = (signal.transpose(0, 2, 1), horizontal, vertical)
-    return lax.fori_loop(0, num_iterations, iteration, state)[0].transpose(0, 2, 1)[:height, :width]
+    return _repeat(iteration, state, num_iterations).transpose(0, 2, 1)[:height, :width]
 
 
 def coupled_pixels(inside: Bool[Array, "h w"]) -> tuple[Bool[Array, "h w"], Bool[Array, "h w"]]:
