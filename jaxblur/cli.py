@@ -77,12 +77,12 @@ class Estimate:
         Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: those shipped)")
     ] = None
     """Network weights: a .safetensors file, or the model folder of the published release."""
-    edges: Annotated[Path | None, tyro.conf.arg(metavar="PNG", help_behavior_hint="(default: detected)")] = (
-        None
-    )
+    edges: Annotated[Path | None, tyro.conf.arg(metavar="PNG", help_behavior_hint="(default: found)")] = None
     """Your own edge map, for one photo of the same size: 0 off edges, one other value on them."""
     preset: Literal["default", "two-stage", "published"] = "default"
     """Settings: this project's own; the same without its third stage; those of the published system."""
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
+    """Of the factors in the networks' products: less is faster where the processor multiplies it."""
     max_memory: Annotated[
         str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="(default: half of the machine's)")
     ] = None
@@ -277,7 +277,7 @@ def _process(
             image,
             weights,
             edges=edges,
-            config=config.PRESETS[command.preset],
+            config=dataclasses.replace(config.PRESETS[command.preset], precision=command.precision),
             max_memory=None if command.max_memory is None else memory.parse_size(command.max_memory),
             progress=progress,
         )

@@ -247,7 +247,8 @@ def test_presets_are_those_of_the_library(tmp_path, photo, monkeypatch):
     monkeypatch.setattr(jaxblur, "estimate", recording)
     run("estimate", photo, "--output", tmp_path / "out")
     run("estimate", photo, "--output", tmp_path / "out", "--preset", "published")
-    assert used == [config.DEFAULT, config.PUBLISHED]
+    run("estimate", photo, "--output", tmp_path / "out", "--precision", "bfloat16")
+    assert used == [config.DEFAULT, config.PUBLISHED, config.Config(precision="bfloat16")]
 
 
 def test_help_and_version(capsys):
