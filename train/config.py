@@ -138,9 +138,7 @@ class TrainConfig:
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
     data: DataConfig
-    precision: Literal["float32", "tensorfloat32", "bfloat16"] = (
-        "float32"  # of the factors in the networks' products
-    )
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"  # see `jaxblur.config.Config`
     seed: int = 0
     initial: Path | None = None  # variables.safetensors of an earlier run, to start from
 
