@@ -70,7 +70,8 @@ def convolve(
 
 def _factor(x: jax.Array) -> jax.Array:
     """`x` as a factor of products under `jax.default_matmul_precision`, which XLA's own products ignore on CPU."""
-    return x.astype(jnp.bfloat16) if jax.config.jax_default_matmul_precision == "bfloat16" else x
+    precision: str | None = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+    return x.astype(jnp.bfloat16) if precision == "bfloat16" else x
 
 
 def _row_blocks(x: jax.Array, extent: int) -> tuple[jax.Array, int, int]:
