@@ -48,7 +48,7 @@ class Arguments:
     rate: float = 1.0
     """Factor on the preset's learning rates of both networks; below 1 suits a short run that goes on."""
     precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
-    """Of the factors in the networks' products; bfloat16 is a quarter faster on CPUs that multiply it."""
+    """Of the factors in the networks' products; bfloat16 is faster on CPUs that multiply it."""
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
     seed: int = 0
