@@ -78,14 +78,14 @@ def main(options: Options) -> None:
     figures = {"photo": options.photo.name, "megapixels": options.megapixels, "rows": rows, **origin()}
     print(f"{figures['device']}, jax {figures['jax']}, commit {figures['commit']}")
     print(
-        f"{'settings':24s} {'s':>9s} {'ratio':>6s} {'read px':>8s} {'read =':>8s} {'depth =':>8s} {'mean px':>9s} {'99 %':>9s} "
-        f"{'most':>9s}"
+        f"{'settings':24s} {'s':>9s} {'ratio':>6s} {'read px':>8s} {'read =':>8s} {'depth =':>8s} "
+        f"{'mean px':>9s} {'99 %':>9s} {'most':>9s}"
     )
     for row in rows:
         print(
             f"{row['settings']:24s} {row['median']:9.4f} {row['ratio']:6.2f} {row['reading_difference_mean']:8.4f} "
-            f"{row['same_reading']:8.4f} {row['same_depth_edges']:8.4f} {row['map_difference_mean']:9.2e} {row['map_difference_99']:9.2e} "
-            f"{row['map_difference_most']:9.2e}"
+            f"{row['same_reading']:8.4f} {row['same_depth_edges']:8.4f} "
+            f"{row['map_difference_mean']:9.2e} {row['map_difference_99']:9.2e} {row['map_difference_most']:9.2e}"
         )
     write(options.json, figures)
 
