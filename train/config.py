@@ -85,6 +85,7 @@ class StageConfig:
     views: int = 3  # blurred versions of each; 1 in the edge stage
     view_size: int = 72  # px; edge points lie in its inner part, view_size - 40
     points: int = 128  # edge points used per view, at most
+    scene_views: int = 0  # cut from composed scenes with each content
     depth_share: float = 0.3  # largest share of depth edges among them, edge stage
     optimiser: OptimiserConfig = OptimiserConfig()
 
@@ -96,16 +97,17 @@ class StageConfig:
         for name in ("steps", "contents", "views", "points"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.scene_views < 0:
+            raise ValueError(f"scene_views must not be negative, got {self.scene_views}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DenseConfig:
-    """The third stage: composed scenes, `scene.scenes` of them per step, read once by the networks of the first two."""
+    """The third stage: composed scenes, some of them per step, read once by the networks of the first two."""
 
     steps: int = 200
     scenes: int = 128  # composed for training
     held_out: int = 32
-    scene: SceneConfig = SceneConfig(view_size=288, scenes=8)
     optimiser: OptimiserConfig = OptimiserConfig(
         name="adam", adam_rate=1e-2, average=0.98, decay_share=0.5, warmup_steps=20
     )
@@ -135,12 +137,22 @@ class TrainConfig:
     blur: StageConfig
     edges: StageConfig
     dense: DenseConfig = DenseConfig()
+    scene: SceneConfig = SceneConfig(view_size=288, scenes=8)
+    scenes: int = 0  # composed for the first two stages, which cut views from them
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
     data: DataConfig
     precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"  # see `jaxblur.config.Config`
     seed: int = 0
     initial: Path | None = None  # variables.safetensors of an earlier run, to start from
+
+    def __post_init__(self) -> None:
+        wanted = self.blur.scene_views + self.edges.scene_views > 0
+        if self.scenes < 0 or wanted != (self.scenes > 0):
+            raise ValueError(
+                f"scenes must be {'at least 1' if wanted else '0'} with stages that cut "
+                f"{self.blur.scene_views} and {self.edges.scene_views} views from them, got {self.scenes}"
+            )
 
 
 _DEFAULT_NETWORK = NetworkConfig(
@@ -151,14 +163,18 @@ _DEFAULT_NETWORK = NetworkConfig(
 def default(data: DataConfig) -> TrainConfig:
     """The best recipe found: batch normalisation folded at the end, ordinal loss, Muon, hard mixes in both lights.
 
+    B-Net sees crops blurred as a whole, E-Net composites of two layers, and both as many views of composed scenes, in
+    which the radius changes from place to place and cameras leave more traces.
+
     Radii go beyond the last level, some of them far, so that what is blurrier still is read as the last level and not
     below it: the scales of the pyramid rely on it.
     """
     return TrainConfig(
         preset="default",
         network=_DEFAULT_NETWORK,
-        blur=StageConfig(steps=20000),
-        edges=StageConfig(steps=2000, contents=16, views=1),
+        blur=StageConfig(steps=20000, views=2, scene_views=2),
+        edges=StageConfig(steps=2000, contents=8, views=1, scene_views=1),
+        scenes=2048,
         formation=FormationConfig(
             max_radius=7.0, wide_share=0.12, sharp_share=0.15, noise_share=0.5, jpeg_share=0.4
         ),
@@ -197,11 +213,13 @@ def smoke(data: DataConfig) -> TrainConfig:
     return dataclasses.replace(
         full,
         preset="smoke",
-        blur=dataclasses.replace(full.blur, steps=12, contents=2, views=2, view_size=64, points=64),
-        edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
-        dense=DenseConfig(
-            steps=4, scenes=8, held_out=8, scene=SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4)
+        blur=dataclasses.replace(
+            full.blur, steps=12, contents=2, views=1, view_size=64, points=64, scene_views=1
         ),
+        scenes=8,
+        edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
+        dense=DenseConfig(steps=4, scenes=8, held_out=8),
+        scene=SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4),
         validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
     )
 

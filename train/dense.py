@@ -32,7 +32,7 @@ class DenseStage:
       config: of the run.
       source: from `scenes.scene_source`.
       weights: of the two stages before.
-      folder: for the readings, which only depend on `weights`, `source` and `config.dense.scenes`.
+      folder: for the readings, which only depend on `weights`, `source` and `config.scene`.
     """
 
     name = "dense"
@@ -40,12 +40,10 @@ class DenseStage:
     def __init__(self, config: TrainConfig, source: Source, weights: Weights, folder: Path) -> None:
         self.config, self.stage, self.network = config, config.dense, weights.network
         self.optimiser = make_optimiser(self.stage.optimiser, self.stage.steps)
-        options = self.stage
-        self._scenes = scene_readings(
-            folder, source, options.scene, weights, count=options.scenes, split="train"
-        )
+        scene, stage = config.scene, self.stage
+        self._scenes = scene_readings(folder, source, scene, weights, count=stage.scenes, split="train")
         self._held_out = scene_readings(
-            folder, source, options.scene, weights, count=options.held_out, split="held_out"
+            folder, source, scene, weights, count=stage.held_out, split="held_out"
         )
         self._measure = jax.jit(self._errors)
 

@@ -13,6 +13,7 @@ from jaxblur.nets import apply
 from train import composites, forward, samples, validation
 from train.config import TrainConfig
 from train.data.source import Source, Split
+from train.scene_views import SceneViews
 
 _KEY = 15_485_863
 _MIXES = {"clean": "clean", "noisy": "hard_linear"}  # of composites: name here, name in `validation.MIXES`
@@ -129,3 +130,18 @@ def depth_quality(variables: Any, network: NetworkConfig, held_out: HeldOutDepth
     out["false_alarms_sharp"] = float((score > 0.5).mean())
     out["alarms_at_recall"] = alarms_at_recall(np.concatenate(found), score, recall=_RECALL)
     return out
+
+
+def scene_precision(variables: Any, network: NetworkConfig, scenes: SceneViews, config: TrainConfig) -> float:
+    """Average precision at the clear edge points of views of composed scenes, 4 for each content of the validation."""
+    places = range(config.validation.contents)
+    cut = scenes.batch(0, places, count=4, size=config.edges.view_size)
+    keys = jax.random.split(jax.random.key(_KEY), len(places))
+    # So many points that none is left out: their share of depth edges is that of the scenes.
+    points = (config.edges.view_size - 2 * network.margin) ** 2
+    made = jax.jit(
+        lambda keys, views, radius: composites.scene_depth_examples(
+            keys, views, radius, points=points, depth_share=0.5, margin=network.margin
+        )
+    )(keys, cut["scene_view"], cut["scene_radius"])
+    return average_precision(*depth_probabilities(variables, network, jax.tree.map(np.asarray, made)))

@@ -14,14 +14,16 @@ import numpy as np
 from jaxblur.weights import Weights, hash_weights, save_weights
 from train import depth_validation, export, loop
 from train.config import TrainConfig
-from train.data.source import Source, open_source
+from train.data.source import Source, Split, open_source
 from train.dense import DenseStage
+from train.scene_views import SceneViews
 from train.scenes import scene_source
 from train.stages import BlurStage, EdgeStage, stage_config
 from train.writers import read_curve
 
 _log = logging.getLogger(__name__)
 _HANDOVER = "blur.safetensors"
+_HELD_OUT_SCENES = 16  # for the validation of the first two stages
 
 STAGES = ("blur", "edges", "dense")
 """In the order in which they are trained."""
@@ -102,7 +104,7 @@ def _blur_variables(
     handover = folder / _HANDOVER
     if not handover.exists():
         own = stage_config(config, "blur")
-        stage = BlurStage(own, open_source(own.data), initial)
+        stage = BlurStage(own, open_source(own.data), initial, _network_scenes(own, folder))
         state = _train(stage, folder, options, initial=config.initial)
         if int(state.step) < config.blur.steps:
             return None
@@ -110,11 +112,23 @@ def _blur_variables(
     return export.load_variables(handover)[0]
 
 
+def _network_scenes(config: TrainConfig, folder: Path) -> tuple[SceneViews, SceneViews] | None:
+    """What the first two stages cut views from: scenes to train on, and held-out ones."""
+    if not config.scenes:
+        return None
+    source = scene_source(dataclasses.replace(config.data, seed=config.seed), config.scene)
+
+    def composed(count: int, split: Split) -> SceneViews:
+        return SceneViews(folder, source, config.scene, count=count, split=split)
+
+    return composed(config.scenes, "train"), composed(_HELD_OUT_SCENES, "held_out")
+
+
 def _edge_variables(
     config: TrainConfig, source: Source, folder: Path, options: RunOptions, initial: Any, blur: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Variables of f2-NET and E-Net; None if the stage was told to stop."""
-    stage = EdgeStage(config, source, blur, initial)
+    stage = EdgeStage(config, source, blur, initial, _network_scenes(config, folder))
     state = _train(stage, folder, options, initial=config.initial)
     return stage.averaged(state) if int(state.step) == config.edges.steps else None
 
@@ -124,7 +138,7 @@ def _spread_parameters(
 ) -> dict[str, Any] | None:
     """Parameters of `jaxblur.spread`; None if the stage was told to stop."""
     own = dataclasses.replace(config, data=dataclasses.replace(config.data, seed=config.seed))
-    stage = DenseStage(own, scene_source(own.data, config.dense.scene), weights, folder / "dense")
+    stage = DenseStage(own, scene_source(own.data, config.scene), weights, folder / "dense")
     state = _train(stage, folder, options, weights=weights)
     return stage.averaged(state) if int(state.step) == config.dense.steps else None
 

@@ -3,7 +3,7 @@
 Everything is a function of one key per sample, so the result does not depend on how samples are spread over devices.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from train.config import FormationConfig
 
 KERNEL_SIZE = 15  # px; holds a disk of radius 7, the widest of composites and of validation
 NO_JPEG = 101.0
+_SCENES = 15_485_863  # folded into the key of a row
 EDGES = EdgeConfig()  # as `jaxblur.DEFAULT` has them
 
 
@@ -90,11 +91,11 @@ def choose_points(key: jax.Array, candidates: Bool[Array, "h w"], *, margin: int
 
 
 class BlurExamples(NamedTuple):
-    """Views of the blur stage with the points at which their radius is asked for."""
+    """Views of the blur stage, the points at which their radius is asked for, and that radius, px."""
 
     views: Float[Array, "v h w 3"]
     points: Points
-    radius: Float[Array, " v"]
+    radius: Float[Array, "v k"]
 
 
 def blur_examples(
@@ -115,8 +116,7 @@ def blur_examples(
             view_key, content, how, points=points, margin=margin, kernel_size=config.kernel_size
         )
 
-    out = jax.vmap(one_content)(keys, contents)
-    return jax.tree.map(lambda leaf: leaf.reshape((-1, *leaf.shape[2:])), out)
+    return _flat(jax.vmap(one_content)(keys, contents))
 
 
 def blur_views(
@@ -137,4 +137,41 @@ def blur_views(
         return view, choose_points(point_key, found, margin=margin, count=points)
 
     view, chosen = jax.vmap(one_view)(jax.random.split(key, how.radius.shape[0]), how)
-    return BlurExamples(view, chosen, how.radius)
+    return BlurExamples(view, chosen, jnp.broadcast_to(how.radius[:, None], chosen.valid.shape))
+
+
+def scene_examples(
+    keys: jax.Array,
+    views: Float[Array, "b v h w 3"],
+    radius: Float[Array, "b v h w"],
+    *,
+    points: int,
+    margin: int,
+) -> BlurExamples:
+    """Views of composed scenes, with up to `points` edge points each and the radius there."""
+
+    def one_view(key: jax.Array, view: jax.Array, radius: jax.Array) -> BlurExamples:
+        found = edges.detect_edges(view, config=EDGES)
+        chosen = choose_points(key, found, margin=margin, count=points)
+        row, col = chosen.points[:, 0] + margin, chosen.points[:, 1] + margin
+        return BlurExamples(view, chosen, radius[row, col])
+
+    def one_place(key: jax.Array, views: jax.Array, radius: jax.Array) -> BlurExamples:
+        return jax.vmap(one_view)(scene_keys(key, views.shape[0]), views, radius)
+
+    return _flat(jax.vmap(one_place)(keys, views, radius))
+
+
+def scene_keys(key: jax.Array, count: int) -> jax.Array:
+    """Keys of the views of scenes of one row of a batch, apart from those of its other views."""
+    return jax.random.split(jax.random.fold_in(key, _SCENES), count)
+
+
+def join(*examples: Any) -> Any:
+    """Examples one after the other."""
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *examples)
+
+
+def _flat(examples: BlurExamples) -> BlurExamples:
+    """The first two axes, contents and their views, made one."""
+    return jax.tree.map(lambda leaf: leaf.reshape((-1, *leaf.shape[2:])), examples)

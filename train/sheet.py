@@ -57,7 +57,7 @@ def make_samples(config: TrainConfig, name: str, step: int) -> tuple[Any, Any, l
             )
         )(keys, batch)
         labels = np.zeros(examples.points.valid.shape, int)
-        return examples, labels, [f"radius {radius:.2f} px" for radius in np.asarray(examples.radius)]
+        return examples, labels, [f"radius {radius:.2f} px" for radius in np.asarray(examples.radius[:, 0])]
     examples = jax.jit(
         lambda keys, batch: composites.depth_examples(
             keys,

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxblur import parallel
@@ -17,6 +16,7 @@ from train.config import StageConfig, TrainConfig
 from train.data.source import Source
 from train.fold import fold_batch_norm
 from train.optim import make_optimiser
+from train.scene_views import SceneViews
 
 _STATISTICS_KEY = 7_919  # apart from the keys of the steps
 
@@ -28,10 +28,16 @@ class _Stage(abc.ABC):
     parts: tuple[str, ...]  # of DefocusNet, trained here
 
     def __init__(
-        self, config: TrainConfig, stage: StageConfig, source: Source, frozen: Any, initial: Any
+        self,
+        config: TrainConfig,
+        stage: StageConfig,
+        source: Source,
+        frozen: Any,
+        initial: Any,
+        scenes: tuple[SceneViews, SceneViews] | None,
     ) -> None:
         self.config, self.stage, self.source, self.frozen = config, stage, source, frozen
-        self._initial = initial or {}
+        self._initial, self._scenes = initial or {}, scenes
         self.optimiser = make_optimiser(stage.optimiser, stage.steps)
         self._refresh = jax.jit(self._refresh_statistics)
 
@@ -144,8 +150,19 @@ class _Stage(abc.ABC):
         """The whole batch of a step."""
         return self._read(step, 0, 1)
 
+    def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
+        batch = self._contents(step, process_index=process_index, process_count=process_count)
+        if self._scenes is None:
+            return batch
+        rows = len(next(iter(batch.values())))
+        places = range(process_index * rows, (process_index + 1) * rows)
+        count, size = self.stage.scene_views, self.stage.view_size
+        return {**batch, **self._scenes[0].batch(step, places, count=count, size=size)}
+
+    @property
     @abc.abstractmethod
-    def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]: ...
+    def _contents(self) -> Callable[..., dict[str, np.ndarray]]:
+        """Method of the source that gives the rest of a batch."""
 
     @abc.abstractmethod
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
@@ -153,49 +170,74 @@ class _Stage(abc.ABC):
 
 
 class BlurStage(_Stage):
-    """Stage 1: B-Net. Every photo is blurred as a whole; the label of an edge point is the radius of the disk.
+    """Stage 1: B-Net. The label of an edge point is the radius of the disk by which the whole content is blurred.
+
+    In views of composed scenes it is the radius of the pixel, if `scenes` are given.
 
     Args:
       config: of the run.
       source: of contents.
       initial: variables to start from, of any parts of `DefocusNet`.
+      scenes: to cut `config.blur.scene_views` views from with each content, and those held out.
     """
 
     name = "blur"
     parts = ("f1", "b")
     _forward = staticmethod(forward.blur_logits)  # type: ignore[assignment]
 
-    def __init__(self, config: TrainConfig, source: Source, initial: Any = None) -> None:
-        super().__init__(config, config.blur, source, {"params": {}, "batch_stats": {}}, initial)
+    def __init__(
+        self,
+        config: TrainConfig,
+        source: Source,
+        initial: Any = None,
+        scenes: tuple[SceneViews, SceneViews] | None = None,
+    ) -> None:
+        super().__init__(config, config.blur, source, {"params": {}, "batch_stats": {}}, initial, scenes)
         self._held_out: validation.HeldOutBlur | None = None
 
-    def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
-        return self.source.contents(step, process_index=process_index, process_count=process_count)
+    @property
+    def _contents(self) -> Callable[..., dict[str, np.ndarray]]:
+        return self.source.contents
 
     def _examples(self, batch: Any, keys: jax.Array) -> samples.BlurExamples:
-        return samples.blur_examples(
+        points, margin = self.stage.points, self.network.margin
+        whole = samples.blur_examples(
             keys,
             batch["content"],
             views=self.stage.views,
-            points=self.stage.points,
-            margin=self.network.margin,
+            points=points,
+            margin=margin,
             config=self.config.formation,
         )
+        if "scene_view" not in batch:
+            return whole
+        seen = samples.scene_examples(
+            keys, batch["scene_view"], batch["scene_radius"], points=points, margin=margin
+        )
+        return samples.join(whole, seen)
 
     def _losses(self, logits: jax.Array, examples: Any) -> tuple[jax.Array, dict[str, jax.Array], jax.Array]:
-        valid = examples.points.valid
-        radius = jnp.broadcast_to(examples.radius[:, None], valid.shape).reshape(-1)
+        radius = examples.radius.reshape(-1)
         loss = losses.level_loss(logits, radius, self.network)
-        return loss, losses.level_metrics(logits, radius, self.network), valid.reshape(-1)
+        return loss, losses.level_metrics(logits, radius, self.network), examples.points.valid.reshape(-1)
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
-        """Mean absolute error, px, per mix of degradations; "loss" is the mean over the two hard mixes."""
+        """Mean absolute error, px, per mix of degradations, and in scenes; "loss" is the mean over the hard mixes.
+
+        Scenes count as a hard mix, where there are any.
+        """
         if self._held_out is None:
             self._held_out = validation.held_out_blur(self.source, self.config)
         params, network = fold_batch_norm(**self.averaged(train_state), network=self.network)
         report = validation.blur_errors({"params": params}, network, self._held_out)
         out = {f"error_px_{mix}": float(np.mean(list(errors.values()))) for mix, errors in report.items()}
-        return {"loss": (out["error_px_hard_coded"] + out["error_px_hard_linear"]) / 2, **out}
+        counted = [out["error_px_hard_coded"], out["error_px_hard_linear"]]
+        if self._scenes is not None:
+            out["error_px_scenes"] = validation.scene_error(
+                {"params": params}, network, self._scenes[1], self.config
+            )
+            counted.append(out["error_px_scenes"])
+        return {"loss": float(np.mean(counted)), **out}
 
 
 class EdgeStage(_Stage):
@@ -206,6 +248,7 @@ class EdgeStage(_Stage):
       source: of layers.
       blur: variables of f1-NET and B-Net from `BlurStage.averaged`.
       initial: variables to start from, of any parts of `DefocusNet`.
+      scenes: as for `BlurStage`, with `config.edges.scene_views`.
     """
 
     name = "edges"
@@ -213,24 +256,33 @@ class EdgeStage(_Stage):
     _forward = staticmethod(forward.depth_logits)  # type: ignore[assignment]
 
     def __init__(
-        self, config: TrainConfig, source: Source, blur: dict[str, Any], initial: Any = None
+        self,
+        config: TrainConfig,
+        source: Source,
+        blur: dict[str, Any],
+        initial: Any = None,
+        scenes: tuple[SceneViews, SceneViews] | None = None,
     ) -> None:
         frozen = {kind: {"f1": tree["f1"]} for kind, tree in blur.items()}
-        super().__init__(config, config.edges, source, frozen, initial)
+        super().__init__(config, config.edges, source, frozen, initial, scenes)
         self._held_out: depth_validation.HeldOutDepth | None = None
 
-    def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
-        return self.source.layers(step, process_index=process_index, process_count=process_count)
+    @property
+    def _contents(self) -> Callable[..., dict[str, np.ndarray]]:
+        return self.source.layers
 
     def _examples(self, batch: Any, keys: jax.Array) -> composites.DepthExamples:
-        return composites.depth_examples(
-            keys,
-            batch,
-            points=self.stage.points,
-            depth_share=self.stage.depth_share,
-            margin=self.network.margin,
-            config=self.config.formation,
-        )
+        choice = {
+            "points": self.stage.points,
+            "depth_share": self.stage.depth_share,
+            "margin": self.network.margin,
+        }
+        layers = {name: part for name, part in batch.items() if not name.startswith("scene_")}
+        whole = composites.depth_examples(keys, layers, config=self.config.formation, **choice)
+        if "scene_view" not in batch:
+            return whole
+        seen = composites.scene_depth_examples(keys, batch["scene_view"], batch["scene_radius"], **choice)
+        return samples.join(whole, seen)
 
     def _losses(self, logits: jax.Array, examples: Any) -> tuple[jax.Array, dict[str, jax.Array], jax.Array]:
         label = examples.label.reshape(-1)
@@ -238,14 +290,19 @@ class EdgeStage(_Stage):
         return loss, losses.depth_metrics(logits, label), examples.points.valid.reshape(-1)
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
-        """Average precision on clean and noisy composites, false alarms on sharp photos; "loss" is 1 - the mean."""
+        """Average precision on composites and in scenes, false alarms on sharp photos; "loss" is 1 - mean precision."""
         if self._held_out is None:
             self._held_out = depth_validation.held_out_depth(self.source, self.config)
         own = self.averaged(train_state)
         variables = {kind: {**self.frozen[kind], **own[kind]} for kind in own}
         params, network = fold_batch_norm(**variables, network=self.network)
         report = depth_validation.depth_quality({"params": params}, network, self._held_out)
-        return {"loss": 1 - (report["precision_clean"] + report["precision_noisy"]) / 2, **report}
+        if self._scenes is not None:
+            report["precision_scenes"] = depth_validation.scene_precision(
+                {"params": params}, network, self._scenes[1], self.config
+            )
+        precisions = [value for name, value in report.items() if name.startswith("precision_")]
+        return {"loss": 1 - float(np.mean(precisions)), **report}
 
 
 def stage_config(config: TrainConfig, name: str) -> TrainConfig:

@@ -9,9 +9,10 @@ import numpy as np
 
 from jaxblur.architecture import NetworkConfig
 from jaxblur.nets import apply, level_probabilities
-from train import forward, samples
+from train import forward, losses, samples
 from train.config import TrainConfig
 from train.data.source import Source
+from train.scene_views import SceneViews
 
 _KEY = 104_729  # of everything random in the held-out views
 MIXES = ("clean", "noise", "linear", "jpeg", "hard_coded", "hard_linear")
@@ -75,7 +76,7 @@ def _errors(variables: Any, network: NetworkConfig, views: samples.BlurExamples)
     points = views.points
     logits = apply(variables, network, forward.blur_logits, views.views, points.points, points.valid)
     expected = level_probabilities(logits, network) @ jnp.asarray(network.levels, jnp.float32)
-    error = jnp.abs(expected.reshape(views.points.valid.shape) - views.radius[:, None])
+    error = jnp.abs(expected.reshape(views.points.valid.shape) - views.radius)
     return jnp.where(views.points.valid, error, 0.0)
 
 
@@ -93,3 +94,31 @@ def blur_errors(
         counts = views.points.valid.sum((0, 2))
         report[mix] = {r: float(s / max(c, 1)) for r, s, c in zip(held_out.radii, sums, counts, strict=True)}
     return report
+
+
+def scene_error(variables: Any, network: NetworkConfig, scenes: SceneViews, config: TrainConfig) -> float:
+    """Mean absolute error, px of the view, at edge points of views of composed scenes, at all their scales.
+
+    Radii beyond the last level count as that. 4 views for each content of `config.validation`.
+    """
+    total, count = 0.0, 0.0
+    for place in range(config.validation.contents):
+        cut = scenes.cut(0, place, count=4, size=config.blur.view_size)
+        error, number = _scene_errors(variables, network, config, jax.random.key(_KEY + place), cut)
+        total, count = total + float(error), count + float(number)
+    return total / max(count, 1.0)
+
+
+@functools.partial(jax.jit, static_argnames=("network", "config"))
+def _scene_errors(
+    variables: Any, network: NetworkConfig, config: TrainConfig, key: jax.Array, cut: dict[str, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    views, radius = cut["scene_view"][None], cut["scene_radius"][None]
+    examples = samples.scene_examples(
+        key[None], views, radius, points=config.validation.points, margin=network.margin
+    )
+    where = examples.points
+    logits = apply(variables, network, forward.blur_logits, examples.views, where.points, where.valid)
+    error = losses.level_metrics(logits, examples.radius.reshape(-1), network)["error_px"]
+    valid = where.valid.reshape(-1)
+    return jnp.where(valid, error, 0.0).sum(), valid.sum()

@@ -10,6 +10,8 @@ from tests.train.tiny import tiny_config, write_photos
 from train import stages
 from train.data.source import open_source
 from train.samples import choose_points
+from train.scene_views import SceneViews
+from train.scenes import scene_source
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +19,28 @@ def photos(tmp_path_factory):
     return write_photos(tmp_path_factory.mktemp("photos"))
 
 
-def make_stage(name, config):
+@pytest.fixture(scope="module")
+def scenes(photos, tmp_path_factory):
+    """Training and held-out scenes of the tiny run."""
+    config, folder = tiny_config(photos), tmp_path_factory.mktemp("scenes")
+    source = scene_source(config.data, config.scene)
+    return tuple(
+        SceneViews(folder, source, config.scene, count=8, split=split) for split in ("train", "held_out")
+    )
+
+
+def make_stage(name, config, scenes=None):
     own = stages.stage_config(config, name)
     source = open_source(own.data)
-    blur = stages.BlurStage(stages.stage_config(config, "blur"), source if name == "blur" else None)
+    blur = stages.BlurStage(
+        stages.stage_config(config, "blur"), source if name == "blur" else None, scenes=scenes
+    )
     if name == "blur":
         return blur
     fresh = blur.init(jax.random.key(1))
-    return stages.EdgeStage(own, source, {"params": fresh.params, "batch_stats": fresh.batch_stats})
+    return stages.EdgeStage(
+        own, source, {"params": fresh.params, "batch_stats": fresh.batch_stats}, scenes=scenes
+    )
 
 
 def run_steps(stage, devices, count=2):
@@ -38,9 +54,9 @@ def run_steps(stage, devices, count=2):
 
 
 @pytest.mark.parametrize("name", ["blur", "edges"])
-def test_eight_devices_take_the_step_of_one(name, photos):
+def test_eight_devices_take_the_step_of_one(name, photos, scenes):
     with jax.numpy_dtype_promotion("standard"):  # optax promotes its step counter
-        stage = make_stage(name, tiny_config(photos))
+        stage = make_stage(name, tiny_config(photos), scenes)
         one, one_metrics = run_steps(stage, jax.devices()[:1])
         eight, eight_metrics = run_steps(stage, jax.devices())
     assert int(one.step) == int(eight.step) == 2
@@ -89,14 +105,44 @@ def test_a_batch_is_learned(photos):
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_examples_do_not_depend_on_their_neighbours(photos):
-    stage = make_stage("blur", tiny_config(photos))
+def test_examples_do_not_depend_on_their_neighbours(photos, scenes):
+    stage = make_stage("blur", tiny_config(photos), scenes)
     batch = stage.batch(0)
     keys = jax.random.split(jax.random.key(3), 8)
     every = jax.jit(stage._examples)(batch, keys)
-    some = jax.jit(stage._examples)({"content": batch["content"][5:7]}, keys[5:7])
-    np.testing.assert_allclose(every.views[5:7], some.views, atol=1 / 255 + 1e-6)
-    np.testing.assert_array_equal(every.radius[5:7], some.radius)
+    some = jax.jit(stage._examples)({name: part[5:7] for name, part in batch.items()}, keys[5:7])
+    assert len(every.views) == 16 and len(some.views) == 4
+    for first, own in ((5, 0), (13, 2)):  # views of contents, then those of scenes
+        np.testing.assert_allclose(
+            every.views[first : first + 2], some.views[own : own + 2], atol=1 / 255 + 1e-6
+        )
+        np.testing.assert_array_equal(every.radius[first : first + 2], some.radius[own : own + 2])
+
+
+def test_hosts_read_their_share_of_the_scenes(photos, scenes):
+    stage = make_stage("blur", tiny_config(photos), scenes)
+    whole, second = stage.global_batch(2), stage._read(2, 1, 2)
+    assert set(whole) == {"content", "scene_view", "scene_radius"}
+    for name, part in second.items():
+        np.testing.assert_array_equal(part, whole[name][4:])
+
+
+def test_validation_counts_scenes_as_a_hard_mix(photos, scenes):
+    stage = make_stage("blur", tiny_config(photos), scenes)
+    with jax.numpy_dtype_promotion("standard"):
+        report = stage.validate(stage.init(jax.random.key(0)))
+    assert 0 < report["error_px_scenes"] < 5.5
+    parts = [report[f"error_px_{mix}"] for mix in ("hard_coded", "hard_linear", "scenes")]
+    assert report["loss"] == pytest.approx(np.mean(parts))
+
+
+def test_validation_of_e_net_counts_scenes(photos, scenes):
+    stage = make_stage("edges", tiny_config(photos), scenes)
+    with jax.numpy_dtype_promotion("standard"):
+        report = stage.validate(stage.init(jax.random.key(0)))
+    parts = [report[f"precision_{name}"] for name in ("clean", "noisy", "scenes")]
+    assert 0 < report["precision_scenes"] < 1
+    assert report["loss"] == pytest.approx(1 - np.mean(parts))
 
 
 def test_points_lie_on_edges_inside_the_margin(photos):

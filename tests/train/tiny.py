@@ -37,12 +37,8 @@ def tiny_config(photos, **network):
         network=dataclasses.replace(full.network, width=8, hidden=(12, 10), **network),
         blur=stage,
         edges=dataclasses.replace(stage, steps=3),
-        dense=config.DenseConfig(
-            steps=2,
-            scenes=8,
-            held_out=8,
-            scene=SceneConfig(view_size=96, scenes=8, max_radius=4.0, slices=2),
-        ),
+        dense=config.DenseConfig(steps=2, scenes=8, held_out=8),
+        scene=SceneConfig(view_size=96, scenes=8, max_radius=4.0, slices=2),
         validation=dataclasses.replace(
             full.validation, contents=1, radii=(0.5, 6.0), points=8, statistics_batches=1
         ),
