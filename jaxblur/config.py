@@ -4,6 +4,9 @@ import dataclasses
 import math
 from typing import Any, Literal
 
+Precision = Literal["float32", "tensorfloat32", "bfloat16"]
+"""Of the factors in the networks' products."""
+
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
@@ -89,7 +92,7 @@ class Config:
     pyramid: bool = True
     readout: Literal["argmax", "expectation"] = "expectation"
     weighting: Literal["uniform", "confidence"] = "confidence"
-    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         _require(

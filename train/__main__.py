@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.logging import RichHandler
 
+from jaxblur.config import Precision
 from train.config import PRESETS, scale_rates
 from train.data.source import DataConfig
 
@@ -39,17 +40,20 @@ class Arguments:
     """Steps of the second stage, E-Net, instead of the preset's."""
     dense_steps: int | None = None
     """Steps of the third stage, the dense map, instead of the preset's."""
+    joint_steps: int | None = None
+    """Steps of the fourth stage, everything at once, instead of the preset's."""
     network_scenes: int | None = None
     """Composed scenes that B-Net and E-Net see views of, instead of the preset's; on one CPU core, 3 each second."""
     scenes: int | None = None
     """Composed scenes that the third stage trains on, instead of the preset's; the networks read each once."""
     stages: str | None = None
-    """Stages to train, of blur,edges,dense; the others' networks come from --initial. The preset paper has two."""
+    """Stages to train, of blur,edges,dense,joint; networks of those left out come from --initial. Default: the first
+    three, of the preset paper two; joint, everything at once on the dense map, is for accelerators."""
     contents: int | None = None
     """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
     rate: float = 1.0
     """Factor on the preset's learning rates of both networks; below 1 suits a short run that goes on."""
-    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     """Of the factors in the networks' products; bfloat16 is faster on CPUs that multiply it."""
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
@@ -71,9 +75,9 @@ class Arguments:
 
 def _stages(options: Arguments) -> tuple[str, ...]:
     """Names of the stages to train, checked."""
-    known = ("blur", "edges", "dense")
+    known = ("blur", "edges", "dense", "joint")
     if options.stages is None:
-        return known[:2] if options.preset == "paper" else known
+        return known[:2] if options.preset == "paper" else known[:3]
     given = tuple(options.stages.split(","))
     if unknown := [name for name in given if name not in known]:
         raise ValueError(f"stages must be some of {','.join(known)}, got {unknown[0]!r}")
@@ -113,6 +117,7 @@ def main(args: list[str] | None = None) -> int:
             "blur": {"steps": options.blur_steps, "contents": options.contents},
             "edges": {"steps": options.edge_steps, "contents": options.contents},
             "dense": {"steps": options.dense_steps, "scenes": options.scenes},
+            "joint": {"steps": options.joint_steps},
         }
         for stage, values in changes.items():
             given = {name: value for name, value in values.items() if value is not None}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from jaxblur.architecture import NetworkConfig
+from jaxblur.config import Precision
 from train.data.source import DataConfig
 from train.scene_config import SceneConfig
 
@@ -119,6 +120,22 @@ class DenseConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class JointConfig:
+    """The fourth stage: everything at once, on the dense map of composed scenes."""
+
+    steps: int = 1000
+    scenes: int = 8  # per step, over all devices
+    held_out: int = 16
+    reading_share: float = 0.25  # of the error of readings at edges in the loss
+    optimiser: OptimiserConfig = OptimiserConfig(name="adam", adam_rate=1e-4, average=0.99, decay_share=0.5)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "scenes", "held_out"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ValidationConfig:
     """Held-out validation: `contents` crops (or pairs of layers), each at every radius."""
 
@@ -137,12 +154,13 @@ class TrainConfig:
     blur: StageConfig
     edges: StageConfig
     dense: DenseConfig = DenseConfig()
+    joint: JointConfig = JointConfig()
     scene: SceneConfig = SceneConfig(view_size=288, scenes=8)
-    scenes: int = 0  # composed for the first two stages, which cut views from them
+    scenes: int = 0  # composed for the first two stages, which cut views from them, and the fourth
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
     data: DataConfig
-    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"  # see `jaxblur.config.Config`
+    precision: Precision = "float32"  # see `jaxblur.config.Config`
     seed: int = 0
     initial: Path | None = None  # variables.safetensors of an earlier run, to start from
 
@@ -219,6 +237,7 @@ def smoke(data: DataConfig) -> TrainConfig:
         scenes=8,
         edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
         dense=DenseConfig(steps=4, scenes=8, held_out=8),
+        joint=JointConfig(steps=2, held_out=2),
         scene=SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4),
         validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
     )

@@ -12,17 +12,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxblur import parallel, spread
-from jaxblur.domain_transform import channel_steps
-from jaxblur.pyramid import count_scales
-from jaxblur.reading import EdgeReading
 from jaxblur.weights import Weights
 from train import state
 from train.config import TrainConfig
 from train.data.source import Source
+from train.map_loss import map_errors, map_loss, summary
 from train.optim import make_optimiser
-from train.readings import Scene, scene_readings
-
-_STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
+from train.readings import Scene, scene_readings, smooth_scene
 
 
 class DenseStage:
@@ -89,87 +85,21 @@ class DenseStage:
         return train_state.average
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
-        """Errors on held-out scenes; "loss" is the mean of |error| / (radius + 1)."""
-        totals: dict[str, np.ndarray] = {}
-        for scenes in self._held_out:
-            for place in range(len(scenes["radius"])):
-                scene = {name: part[place] for name, part in scenes.items()}
-                for name, value in self._measure(train_state.average, scene).items():
-                    totals[name] = totals.get(name, np.zeros(())) + np.asarray(value)
-        mean = {name: totals[name] / totals["pixels"] for name in ("error", "relative", "right", "sure")}
-        predicted = totals["sure_by_bin"] / np.maximum(totals["pixels_by_bin"], 1)
-        observed = totals["right_by_bin"] / np.maximum(totals["pixels_by_bin"], 1)
-        gap = np.abs(predicted - observed) * totals["pixels_by_bin"] / totals["pixels"]
-        return {
-            "loss": float(mean["relative"]),
-            "error_px": float(mean["error"]),
-            "error_px_to_6": float(totals["error_to_6"] / max(totals["pixels_to_6"], 1)),
-            "right": float(mean["right"]),
-            "confidence": float(mean["sure"]),
-            "calibration_error": float(gap.sum()),
-        }
+        """Errors on held-out scenes, see `map_loss.summary`."""
+        sums = [
+            self._measure(train_state.average, {name: part[place] for name, part in scenes.items()})
+            for scenes in self._held_out
+            for place in range(len(scenes["radius"]))
+        ]
+        return summary(sums)
 
     def _loss(self, parameters: Any, scene: Scene) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
-        """Robust relative error with twice the weight near blur steps, and cross-entropy of the confidence alone."""
-        truth = scene["radius"]
-        smoothed, means = self._smooth(parameters, scene)
-        radius, _ = spread.conclude(parameters, smoothed, means)
-        error = jnp.abs(radius - truth)
-        relative = error / (truth + 1)
-        weight = 1 + near_steps(truth)
-        map_loss = (jnp.sqrt(relative**2 + 1e-4) * weight).sum() / weight.sum()
-        _, confidence = spread.conclude(
-            parameters, jax.lax.stop_gradient(smoothed), jax.lax.stop_gradient(means)
-        )
-        right = spread.is_right(radius, truth)
-        sure = jnp.clip(confidence, 1e-4, 1 - 1e-4)
-        entropy = -jnp.mean(jnp.where(right, jnp.log(sure), jnp.log(1 - sure)))
-        return map_loss + entropy, {"error_px": error.mean(), "relative": relative.mean()}
+        return map_loss(parameters, *self._smooth(parameters, scene), scene["radius"])
 
     def _smooth(self, parameters: Any, scene: Scene) -> tuple[jax.Array, jax.Array]:
-        truth = scene["radius"]
-        scales = count_scales(*truth.shape)
-        readings = []
-        for scale in range(scales):
-            planes = (scene[f"{name}_{scale}"].astype(jnp.float32) for name in EdgeReading._fields)
-            readings.append((EdgeReading(*planes), scene[f"edges_{scale}"]))
-        evidence = spread.gather(
-            parameters,
-            readings,
-            self.network,
-            shape=truth.shape,
-            scales=jnp.asarray(scales, jnp.int32),
-        )
-        steps = scene["across"].astype(jnp.float32), scene["down"].astype(jnp.float32)
-        return spread.smooth(parameters, evidence, steps)
+        return smooth_scene(parameters, scene, self.network)
 
     def _errors(self, parameters: Any, scene: Scene) -> dict[str, jax.Array]:
         """Sums over the pixels of a held-out scene."""
-        truth = scene["radius"]
         radius, confidence = spread.conclude(parameters, *self._smooth(parameters, scene))
-        error = jnp.abs(radius - truth)
-        low, right = truth <= 6, spread.is_right(radius, truth)
-        bins = jnp.clip((confidence * 10).astype(jnp.int32), 0, 9).reshape(-1)
-
-        def by_bin(values: jax.Array) -> jax.Array:
-            return jnp.zeros(10).at[bins].add(values.astype(jnp.float32).reshape(-1))
-
-        return {
-            "pixels": jnp.asarray(truth.size, jnp.float32),
-            "error": error.sum(),
-            "relative": (error / (truth + 1)).sum(),
-            "error_to_6": jnp.where(low, error, 0).sum(),
-            "pixels_to_6": low.sum(dtype=jnp.float32),
-            "right": right.sum(dtype=jnp.float32),
-            "sure": confidence.sum(),
-            "pixels_by_bin": by_bin(jnp.ones_like(truth)),
-            "sure_by_bin": by_bin(confidence),
-            "right_by_bin": by_bin(right),
-        }
-
-
-def near_steps(truth: Float[Array, "h w"]) -> Float[Array, "h w"]:
-    """1 near sudden changes of the true radius, else 0."""
-    across, down = channel_steps(jnp.log2(truth + 1))
-    step = (across + down > _STEP).astype(jnp.float32)
-    return jax.lax.reduce_window(step, 0.0, jax.lax.max, (_NEAR, _NEAR), (1, 1), "SAME")
+        return map_errors(radius, confidence, scene["radius"])

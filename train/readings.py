@@ -1,5 +1,6 @@
 """What the frozen networks say of composed scenes, kept on disk: the third stage then trains in minutes."""
 
+import dataclasses
 import functools
 import hashlib
 import logging
@@ -9,12 +10,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-from jaxblur.config import DEFAULT
+from jaxblur import spread
+from jaxblur.architecture import NetworkConfig
+from jaxblur.config import DEFAULT, Precision
 from jaxblur.domain_transform import guide_steps
 from jaxblur.edges import detect_edges
 from jaxblur.files import atomic_file
 from jaxblur.propagation import smooth_guide
+from jaxblur.pyramid import count_scales
+from jaxblur.reading import EdgeReading
 from jaxblur.scales import read_scales
 from jaxblur.tiles import size_bucket
 from jaxblur.weights import Weights, hash_weights
@@ -67,8 +73,8 @@ def scene_readings(
     return scenes
 
 
-@jax.jit
-def _read_scene(weights: Weights, view: jax.Array) -> Scene:
+def read_view(weights: Weights, view: Float[Array, "h w 3"], *, precision: Precision = "float32") -> Scene:
+    """What the networks and the guide say of one view, in [0, 1]: planes as in `scene_readings`, all float32."""
     height, width = view.shape[:2]
     tiles = size_bucket(height, width)
     rows, cols, tile_height, tile_width = tiles
@@ -76,15 +82,47 @@ def _read_scene(weights: Weights, view: jax.Array) -> Scene:
     image = jnp.pad(view, (*fill, (0, 0)))
     size = jnp.asarray([height, width], jnp.int32)
     edges = detect_edges(image, config=DEFAULT.edges, size=(size[0], size[1]))
-    readings = read_scales(weights, image, size, edges, given=False, tiles=tiles, config=DEFAULT)
+    config = dataclasses.replace(DEFAULT, precision=precision)
+    readings = read_scales(weights, image, size, edges, given=False, tiles=tiles, config=config)
     across, down = guide_steps(smooth_guide(view, None, config=DEFAULT.propagation))
-    scene: Scene = {"across": across.astype(jnp.float16), "down": down.astype(jnp.float16)}
-    for scale, (reading, where) in enumerate(readings):
+    scene: Scene = {"across": across, "down": down}
+    for scale, (reading, where) in enumerate(readings[: count_scales(height, width)]):
         cut = functools.partial(_cut, height=height >> scale, width=width >> scale)
         scene[f"edges_{scale}"] = cut(where)
-        for name, plane in reading._asdict().items():
-            scene[f"{name}_{scale}"] = cut(plane).astype(jnp.float16)
+        scene |= {f"{name}_{scale}": cut(plane) for name, plane in reading._asdict().items()}
     return scene
+
+
+def smooth_scene(
+    parameters: dict[str, Array], scene: Scene, network: NetworkConfig
+) -> tuple[Float[Array, "3 h w"], Float[Array, " 3"]]:
+    """`spread.smooth` of the readings of one scene.
+
+    Args:
+      parameters: of `jaxblur.spread`.
+      scene: planes of `read_view`, of any floating-point type.
+      network: that read them.
+    """
+    shape = scene["across"].shape
+    scales = count_scales(*shape)
+    readings = []
+    for scale in range(scales):
+        planes = (scene[f"{name}_{scale}"].astype(jnp.float32) for name in EdgeReading._fields)
+        readings.append((EdgeReading(*planes), scene[f"edges_{scale}"]))
+    evidence = spread.gather(
+        parameters, readings, network, shape=shape, scales=jnp.asarray(scales, jnp.int32)
+    )
+    steps = scene["across"].astype(jnp.float32), scene["down"].astype(jnp.float32)
+    return spread.smooth(parameters, evidence, steps)
+
+
+@jax.jit
+def _read_scene(weights: Weights, view: jax.Array) -> Scene:
+    """What is kept of a view: numbers in half the bytes."""
+    scene = read_view(weights, view)
+    return {
+        name: plane if plane.dtype == bool else plane.astype(jnp.float16) for name, plane in scene.items()
+    }
 
 
 def _cut(plane: jax.Array, *, height: int, width: int) -> jax.Array:

@@ -16,6 +16,7 @@ from train import depth_validation, export, loop
 from train.config import TrainConfig
 from train.data.source import Source, Split, open_source
 from train.dense import DenseStage
+from train.joint import JointStage
 from train.scene_views import SceneViews
 from train.scenes import scene_source
 from train.stages import BlurStage, EdgeStage, stage_config
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 _HANDOVER = "blur.safetensors"
 _HELD_OUT_SCENES = 16  # for the validation of the first two stages
 
-STAGES = ("blur", "edges", "dense")
+STAGES = ("blur", "edges", "dense", "joint")
 """In the order in which they are trained."""
 
 
@@ -41,7 +42,7 @@ class RunOptions:
 
 
 def run(
-    config: TrainConfig, folder: Path, options: RunOptions, *, stages: Sequence[str] = STAGES
+    config: TrainConfig, folder: Path, options: RunOptions, *, stages: Sequence[str] = STAGES[:3]
 ) -> Path | None:
     """Train the stages in `folder`, going on where an earlier call stopped, and write `weights.safetensors` there.
 
@@ -49,8 +50,8 @@ def run(
       config: of the run.
       folder: of the run.
       options: see `RunOptions`.
-      stages: which of "blur", "edges" and "dense". The parts of a network stage that is left out are those of
-        `config.initial`; without "dense" the weights are two-stage ones.
+      stages: which of `STAGES`. The parts of a network stage that is left out are those of `config.initial`; without
+        "dense" the weights are two-stage ones.
 
     Returns:
       The weights file, or None if the run was told to stop before its end. `variables.safetensors` beside it can be
@@ -60,6 +61,12 @@ def run(
       ValueError, FileNotFoundError: the photos or `config.initial` cannot be used, see `open_source`, `load_initial`.
       loop.NonFiniteError, checkpoints.CheckpointError, checkpoints.ConfigChangedError: see there.
     """
+    if "joint" in stages and "dense" not in stages:
+        raise ValueError(
+            f"the stage joint goes on from the stage dense, which is not among {','.join(stages)}"
+        )
+    if "joint" in stages and not config.scenes:
+        raise ValueError(f"the stage joint trains on composed scenes, got the preset {config.preset} without")
     initial, before = export.load_initial(config.initial, config.network) if config.initial else (None, {})
     if "blur" in stages:
         blur = _blur_variables(config, folder, options, initial)
@@ -87,6 +94,12 @@ def run(
             return None
         params, network = {**params, "spread": third}, dataclasses.replace(network, pyramid=True)
         facts = {**facts, **_facts(folder, {}, names=("dense",))}
+    if "joint" in stages:
+        three_stage = export.make_weights(params, network, config, facts, source.licences())
+        params = _joint_parameters(config, folder, options, three_stage)
+        if params is None:
+            return None
+        facts = {**facts, **_facts(folder, {}, names=("joint",))}
     weights = export.make_weights(params, network, config, facts, source.licences())
     path = folder / "weights.safetensors"
     if jax.process_index() == 0:
@@ -141,6 +154,17 @@ def _spread_parameters(
     stage = DenseStage(own, scene_source(own.data, config.scene), weights, folder / "dense")
     state = _train(stage, folder, options, weights=weights)
     return stage.averaged(state) if int(state.step) == config.dense.steps else None
+
+
+def _joint_parameters(
+    config: TrainConfig, folder: Path, options: RunOptions, weights: Weights
+) -> dict[str, Any] | None:
+    """Parameters of networks and spreading after the fourth stage; None if the stage was told to stop."""
+    scenes = _network_scenes(config, folder)
+    assert scenes is not None  # `run` has looked
+    stage = JointStage(config, weights, scenes)
+    state = _train(stage, folder, options, weights=weights)
+    return stage.averaged(state) if int(state.step) == config.joint.steps else None
 
 
 def _of_initial(

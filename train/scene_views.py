@@ -42,6 +42,12 @@ class SceneViews:
         views, radii = zip(*_scenes(folder, source, config, count=count, split=split), strict=True)
         self._views, self._radii = np.concatenate(views), np.concatenate(radii)
 
+    def whole(self, step: int, places: range) -> dict[str, np.ndarray]:
+        """Whole scenes for some places of a batch: {"view": (n, v, v, 3) uint8, "radius": (n, v, v) float16, px}."""
+        seeds = [[self._seed, _KIND, self._split, step, place] for place in places]
+        chosen = [int(np.random.default_rng(seed).integers(len(self._views))) for seed in seeds]
+        return {"view": self._views[chosen], "radius": self._radii[chosen]}
+
     def batch(self, step: int, places: range, *, count: int, size: int) -> dict[str, np.ndarray]:
         """What `cut` gives for some places of a batch, with a leading axis of them."""
         views = [self.cut(step, place, count=count, size=size) for place in places]

@@ -8,17 +8,17 @@ import pytest
 from jaxblur import spread
 from tests.train.tiny import tiny_config, write_photos
 from train import __main__ as command
-from train import dense
+from train import dense, map_loss
 from train.config import DenseConfig
 
 
 def test_near_steps_is_where_the_radius_jumps():
     truth = np.full((20, 30), 2.0, np.float32)
     truth[:, 15:] = 5.0
-    near = np.asarray(dense.near_steps(jnp.asarray(truth)))
+    near = np.asarray(map_loss.near_steps(jnp.asarray(truth)))
     np.testing.assert_array_equal(np.flatnonzero(near[10]), np.arange(11, 20))
     smooth = np.linspace(0, 6, 600, dtype=np.float32)[None].repeat(3, 0)
-    assert not np.asarray(dense.near_steps(jnp.asarray(smooth))).any()
+    assert not np.asarray(map_loss.near_steps(jnp.asarray(smooth))).any()
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_unknown_stages_are_one_line(tmp_path, capsys):
     )
     captured = capsys.readouterr()
     assert status == 2 and captured.err == (
-        "python -m train: stages must be some of blur,edges,dense, got 'depth'\n"
+        "python -m train: stages must be some of blur,edges,dense,joint, got 'depth'\n"
     )

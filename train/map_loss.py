@@ -1,0 +1,90 @@
+"""Loss and errors of a dense map of the blur radius against the truth of a composed scene."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxblur import spread
+from jaxblur.domain_transform import channel_steps
+
+_STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
+
+
+def map_loss(
+    parameters: dict[str, Array],
+    smoothed: Float[Array, "3 h w"],
+    means: Float[Array, " 3"],
+    truth: Float[Array, "h w"],
+) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
+    """Robust relative error with twice the weight near blur steps, and cross-entropy of the confidence alone.
+
+    Args:
+      parameters: of `jaxblur.spread`.
+      smoothed, means: from `spread.smooth`.
+      truth: radius, px.
+
+    Returns:
+      The loss, and the mean error (px) and relative error.
+    """
+    radius, _ = spread.conclude(parameters, smoothed, means)
+    error = jnp.abs(radius - truth)
+    relative = error / (truth + 1)
+    weight = 1 + near_steps(truth)
+    loss = (jnp.sqrt(relative**2 + 1e-4) * weight).sum() / weight.sum()
+    _, confidence = spread.conclude(parameters, jax.lax.stop_gradient(smoothed), jax.lax.stop_gradient(means))
+    right = spread.is_right(radius, truth)
+    sure = jnp.clip(confidence, 1e-4, 1 - 1e-4)
+    entropy = -jnp.mean(jnp.where(right, jnp.log(sure), jnp.log(1 - sure)))
+    return loss + entropy, {"error_px": error.mean(), "relative": relative.mean()}
+
+
+def map_errors(
+    radius: Float[Array, "h w"], confidence: Float[Array, "h w"], truth: Float[Array, "h w"]
+) -> dict[str, jax.Array]:
+    """Sums over the pixels of one scene, for `summary` of those of many."""
+    error = jnp.abs(radius - truth)
+    low, right = truth <= 6, spread.is_right(radius, truth)
+    bins = jnp.clip((confidence * 10).astype(jnp.int32), 0, 9).reshape(-1)
+
+    def by_bin(values: jax.Array) -> jax.Array:
+        return jnp.zeros(10).at[bins].add(values.astype(jnp.float32).reshape(-1))
+
+    return {
+        "pixels": jnp.asarray(truth.size, jnp.float32),
+        "error": error.sum(),
+        "relative": (error / (truth + 1)).sum(),
+        "error_to_6": jnp.where(low, error, 0).sum(),
+        "pixels_to_6": low.sum(dtype=jnp.float32),
+        "right": right.sum(dtype=jnp.float32),
+        "sure": confidence.sum(),
+        "pixels_by_bin": by_bin(jnp.ones_like(truth)),
+        "sure_by_bin": by_bin(confidence),
+        "right_by_bin": by_bin(right),
+    }
+
+
+def summary(sums: list[dict[str, Any]]) -> dict[str, float]:
+    """Validation metrics of the `map_errors` of all scenes; "loss" is the mean of |error| / (radius + 1)."""
+    totals = {name: np.sum([np.asarray(one[name]) for one in sums], axis=0) for name in sums[0]}
+    mean = {name: totals[name] / totals["pixels"] for name in ("error", "relative", "right", "sure")}
+    predicted = totals["sure_by_bin"] / np.maximum(totals["pixels_by_bin"], 1)
+    observed = totals["right_by_bin"] / np.maximum(totals["pixels_by_bin"], 1)
+    gap = np.abs(predicted - observed) * totals["pixels_by_bin"] / totals["pixels"]
+    return {
+        "loss": float(mean["relative"]),
+        "error_px": float(mean["error"]),
+        "error_px_to_6": float(totals["error_to_6"] / max(totals["pixels_to_6"], 1)),
+        "right": float(mean["right"]),
+        "confidence": float(mean["sure"]),
+        "calibration_error": float(gap.sum()),
+    }
+
+
+def near_steps(truth: Float[Array, "h w"]) -> Float[Array, "h w"]:
+    """1 near sudden changes of the true radius, else 0."""
+    across, down = channel_steps(jnp.log2(truth + 1))
+    step = (across + down > _STEP).astype(jnp.float32)
+    return jax.lax.reduce_window(step, 0.0, jax.lax.max, (_NEAR, _NEAR), (1, 1), "SAME")
