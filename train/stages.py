@@ -152,7 +152,7 @@ class _Stage(abc.ABC):
 
     def _read(self, step: int, process_index: int, process_count: int) -> dict[str, np.ndarray]:
         batch = self._contents(step, process_index=process_index, process_count=process_count)
-        if self._scenes is None:
+        if self._scenes is None or not self.stage.scene_views:
             return batch
         rows = len(next(iter(batch.values())))
         places = range(process_index * rows, (process_index + 1) * rows)

@@ -125,6 +125,9 @@ def test_hosts_read_their_share_of_the_scenes(photos, scenes):
     assert set(whole) == {"content", "scene_view", "scene_radius"}
     for name, part in second.items():
         np.testing.assert_array_equal(part, whole[name][4:])
+    config = tiny_config(photos)
+    alone = dataclasses.replace(config, edges=dataclasses.replace(config.edges, scene_views=0))
+    assert set(make_stage("edges", alone, scenes).batch(0)) == {"foreground", "background", "alpha"}
 
 
 def test_validation_counts_scenes_as_a_hard_mix(photos, scenes):
