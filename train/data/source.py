@@ -19,6 +19,7 @@ Split = Literal["train", "held_out"]
 _SPLITS = ("train", "held_out")
 # A crop is drawn anew until it passes the gate; with 2 % of crops passing, 1000 in a row fail once in 6e8.
 _MAX_TRIES = 1000
+_VALIDATION_BATCH = 8
 _MIN_OBJECT_SHARE, _MAX_OBJECT_SHARE = 0.05, 0.95
 
 
@@ -51,8 +52,10 @@ class Source:
                 self._objects["held_out" if cutouts.photo(number) in held_out else "train"].append(number)
 
     def for_validation(self, crop_size: int) -> "Source":
-        """The same photos and splits, cut to crops of `crop_size` px that do not depend on the seed of the run."""
-        config = dataclasses.replace(self.config, crop_size=crop_size, seed=0)
+        """The same photos and splits, cut to crops of `crop_size` px that do not depend on the run's seed and batches."""
+        config = dataclasses.replace(
+            self.config, crop_size=crop_size, contents_per_batch=_VALIDATION_BATCH, seed=0
+        )
         return Source(config, self._photos, self._cutouts, name=self._name)
 
     def contents(

@@ -61,6 +61,15 @@ def test_shares_of_the_processes_make_up_the_same_batch(config, kind):
     assert_same({name: np.concatenate([share[name] for share in shares]) for name in whole}, whole)
 
 
+def test_validation_does_not_depend_on_the_seed_and_batches_of_a_run(config):
+    other = dataclasses.replace(config, seed=9, contents_per_batch=2, crop_size=20)
+    one, two = (open_source(each).for_validation(16) for each in (config, other))
+    for kind in ("contents", "layers"):
+        first, second = (getattr(source, kind)(1, split="held_out") for source in (one, two))
+        assert_same(first, second)
+        assert next(iter(first.values())).shape[:3] == (8, 16, 16)
+
+
 def test_crops_come_from_photos_of_their_split_only(photos, config):
     # Each photo's colour says which one it is.
     for number, path in enumerate(sorted(photos.rglob("*.png"))):
