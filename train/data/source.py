@@ -52,7 +52,7 @@ class Source:
                 self._objects["held_out" if cutouts.photo(number) in held_out else "train"].append(number)
 
     def for_validation(self, crop_size: int) -> "Source":
-        """The same photos and splits, cut to crops of `crop_size` px that do not depend on the run's seed and batches."""
+        """The same photos and splits, cut to crops of `crop_size` px whatever the run's seed and batches."""
         config = dataclasses.replace(
             self.config, crop_size=crop_size, contents_per_batch=_VALIDATION_BATCH, seed=0
         )
