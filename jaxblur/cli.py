@@ -81,7 +81,7 @@ class Estimate:
     """Your own edge map, for one photo of the same size: 0 off edges, one other value on them."""
     preset: Literal["default", "two-stage", "published"] = "default"
     """Settings: this project's own; the same without its third stage; those of the published system."""
-    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
+    precision: config.Precision = "float32"
     """Of the factors in the networks' products: less is faster where the processor multiplies it."""
     max_memory: Annotated[
         str | None, tyro.conf.arg(metavar="SIZE", help_behavior_hint="(default: half of the machine's)")

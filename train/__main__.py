@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from jaxblur.config import Precision
-from train.config import PRESETS, scale_rates
+from train.config import PRESETS, STAGES, scale_rates
 from train.data.source import DataConfig
 
 
@@ -47,8 +47,7 @@ class Arguments:
     scenes: int | None = None
     """Composed scenes that the third stage trains on, instead of the preset's; the networks read each once."""
     stages: str | None = None
-    """Stages to train, of blur,edges,dense,joint; networks of those left out come from --initial. Default: the first
-    three, of the preset paper two; joint, everything at once on the dense map, is for accelerators."""
+    """Of blur,edges,dense (of the preset paper two) and joint, for accelerators; other networks come from --initial."""
     contents: int | None = None
     """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
     rate: float = 1.0
@@ -75,12 +74,11 @@ class Arguments:
 
 def _stages(options: Arguments) -> tuple[str, ...]:
     """Names of the stages to train, checked."""
-    known = ("blur", "edges", "dense", "joint")
     if options.stages is None:
-        return known[:2] if options.preset == "paper" else known[:3]
+        return STAGES[:2] if options.preset == "paper" else STAGES[:3]
     given = tuple(options.stages.split(","))
-    if unknown := [name for name in given if name not in known]:
-        raise ValueError(f"stages must be some of {','.join(known)}, got {unknown[0]!r}")
+    if unknown := [name for name in given if name not in STAGES]:
+        raise ValueError(f"stages must be some of {','.join(STAGES)}, got {unknown[0]!r}")
     return given
 
 

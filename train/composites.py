@@ -18,7 +18,7 @@ from train.samples import (
     camera,
     choose_points,
     draw_degradation,
-    scene_keys,
+    for_each_view,
 )
 
 _MIN_STEP, _MAX_SAME = 0.75, 0.25  # px of radius: a depth edge steps by so much, a pattern edge by no more
@@ -103,11 +103,7 @@ def scene_depth_examples(
         depth_key, pattern_key = jax.random.split(key)
         return _choose((depth_key, pattern_key), scene, points=points, depth_share=depth_share, margin=margin)
 
-    def one_place(key: jax.Array, views: jax.Array, radius: jax.Array) -> DepthExamples:
-        return jax.vmap(one_view)(scene_keys(key, views.shape[0]), views, radius)
-
-    made = jax.vmap(one_place)(keys, views, radius)
-    return jax.tree.map(lambda leaf: leaf.reshape((-1, *leaf.shape[2:])), made)
+    return for_each_view(one_view, keys, views, radius)
 
 
 def step_labels(radius: Float[Array, "h w"]) -> Int[Array, "h w"]:

@@ -10,6 +10,9 @@ from jaxblur.config import Precision
 from train.data.source import DataConfig
 from train.scene_config import SceneConfig
 
+STAGES = ("blur", "edges", "dense", "joint")
+"""In the order in which they are trained; "joint" only if it is asked for."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FormationConfig:
@@ -125,12 +128,11 @@ class JointConfig:
 
     steps: int = 1000
     scenes: int = 8  # per step, over all devices
-    held_out: int = 16
     reading_share: float = 0.25  # of the error of readings at edges in the loss
     optimiser: OptimiserConfig = OptimiserConfig(name="adam", adam_rate=1e-4, average=0.99, decay_share=0.5)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "scenes", "held_out"):
+        for name in ("steps", "scenes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
@@ -237,7 +239,7 @@ def smoke(data: DataConfig) -> TrainConfig:
         scenes=8,
         edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
         dense=DenseConfig(steps=4, scenes=8, held_out=8),
-        joint=JointConfig(steps=2, held_out=2),
+        joint=JointConfig(steps=2),
         scene=SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4),
         validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
     )

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxblur import parallel, spread
+from jaxblur import spread
 from jaxblur.weights import Weights
 from train import state
 from train.config import TrainConfig
 from train.data.source import Source
-from train.map_loss import map_errors, map_loss, summary
+from train.map_loss import map_errors, map_loss, summary, total_loss
 from train.optim import make_optimiser
-from train.readings import Scene, scene_readings, smooth_scene
+from train.readings import Scene, own_scenes, scene_readings, smooth_scene
 
 
 class DenseStage:
@@ -55,30 +54,18 @@ class DenseStage:
         """
         rng = np.random.default_rng([self.config.seed, step])
         chosen = self._scenes[rng.integers(len(self._scenes))]
-        share, rest = divmod(len(chosen["radius"]), jax.process_count())
-        if rest:
-            raise ValueError(
-                f"scenes per step must be a multiple of the number of processes {jax.process_count()}, "
-                f"got {len(chosen['radius'])}"
-            )
-        first = jax.process_index() * share
-        return {name: part[first : first + share] for name, part in chosen.items()}
+        own = own_scenes(len(chosen["radius"]))
+        return {name: part[own.start : own.stop] for name, part in chosen.items()}
 
     def step(
         self, train_state: state.TrainState, batch: Scene, key: jax.Array
     ) -> tuple[state.TrainState, dict[str, Any]]:
         """One step on this device's scenes; pure, to be mapped with the axis `parallel.AXIS`."""
 
-        def total_loss(parameters: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
-            loss, metrics = jax.vmap(lambda scene: self._loss(parameters, scene))(batch)
-            return loss.sum(), {"loss": loss.sum(), **{name: m.sum() for name, m in metrics.items()}}
+        def total(parameters: Any) -> Any:
+            return total_loss(*jax.vmap(lambda scene: self._loss(parameters, scene))(batch))
 
-        count = jnp.asarray(batch["radius"].shape[0], jnp.float32)
-        gradients, sums = jax.grad(total_loss, has_aux=True)(train_state.params)
-        gradients = parallel.psum_mean(gradients, count)
-        new = state.update(train_state, gradients, {}, self.optimiser, average=self.stage.optimiser.average)
-        total = parallel.psum(count)
-        return new, {name: (parallel.psum(value), total) for name, value in sums.items()}
+        return state.descend(train_state, total, self.optimiser, average=self.stage.optimiser.average)
 
     def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
         """The averaged parameters."""

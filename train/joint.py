@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxblur import parallel, spread
+from jaxblur import spread
 from jaxblur.pyramid import count_scales
 from jaxblur.weights import Weights
 from train import state
 from train.config import TrainConfig
-from train.map_loss import map_errors, map_loss, summary
+from train.map_loss import map_errors, map_loss, summary, total_loss
 from train.optim import make_optimiser
-from train.readings import Scene, read_view, smooth_scene
+from train.readings import Scene, own_scenes, read_view, smooth_scene
 from train.scene_views import SceneViews
 
 
@@ -49,33 +49,25 @@ class JointStage:
         Raises:
           ValueError: the scenes of a step do not divide by the number of hosts.
         """
-        share, rest = divmod(self.stage.scenes, jax.process_count())
-        if rest:
-            raise ValueError(
-                f"scenes per step must be a multiple of the number of processes {jax.process_count()}, "
-                f"got {self.stage.scenes}"
-            )
-        first = jax.process_index() * share
-        return self._scenes.whole(step, range(first, first + share))
+        return self._scenes.whole(step, own_scenes(self.stage.scenes))
 
     def step(
         self, train_state: state.TrainState, batch: dict[str, jax.Array], key: jax.Array
     ) -> tuple[state.TrainState, dict[str, Any]]:
         """One step on this device's scenes; pure, to be mapped with the axis `parallel.AXIS`."""
 
-        def total_loss(params: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+        def total(params: Any) -> Any:
             # One scene after the other, and again on the way back: memory is that of one.
             one = jax.checkpoint(lambda scene: self._loss(params, scene["view"], scene["radius"]))
-            loss, metrics = jax.lax.map(one, batch)
-            return loss.sum(), {"loss": loss.sum(), **{name: m.sum() for name, m in metrics.items()}}
+            return total_loss(*jax.lax.map(one, batch))
 
-        count = jnp.asarray(batch["radius"].shape[0], jnp.float32)
-        with jax.default_matmul_precision(self.config.precision):
-            gradients, sums = jax.grad(total_loss, has_aux=True)(train_state.params)
-        gradients = parallel.psum_mean(gradients, count)
-        new = state.update(train_state, gradients, {}, self.optimiser, average=self.stage.optimiser.average)
-        total = parallel.psum(count)
-        return new, {name: (parallel.psum(value), total) for name, value in sums.items()}
+        return state.descend(
+            train_state,
+            total,
+            self.optimiser,
+            average=self.stage.optimiser.average,
+            precision=self.config.precision,
+        )
 
     def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
         """The averaged parameters, of networks and spreading."""
@@ -83,7 +75,7 @@ class JointStage:
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
         """Errors on held-out scenes, see `map_loss.summary`."""
-        scenes = [self._held_out.whole(0, range(place, place + 1)) for place in range(self.stage.held_out)]
+        scenes = map(self._held_out.scene, range(len(self._held_out)))
         return summary([self._measure(train_state.average, **one) for one in scenes])
 
     def _forward(self, params: Any, view: Array) -> tuple[Scene, tuple[jax.Array, jax.Array]]:
@@ -116,5 +108,5 @@ class JointStage:
 
     def _errors(self, params: Any, view: Array, radius: Array) -> dict[str, jax.Array]:
         """Sums over the pixels of a held-out scene."""
-        _, smoothed = self._forward(params, view[0])
-        return map_errors(*spread.conclude(params["spread"], *smoothed), radius[0].astype(jnp.float32))
+        _, smoothed = self._forward(params, view)
+        return map_errors(*spread.conclude(params["spread"], *smoothed), radius.astype(jnp.float32))

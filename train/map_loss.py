@@ -41,6 +41,14 @@ def map_loss(
     return loss + entropy, {"error_px": error.mean(), "relative": relative.mean()}
 
 
+def total_loss(
+    losses: Float[Array, " b"], metrics: dict[str, Float[Array, " b"]]
+) -> tuple[Float[Array, ""], tuple[dict, dict[str, jax.Array], jax.Array]]:
+    """The losses and metrics of some scenes as `state.descend` takes them."""
+    sums = {"loss": losses.sum(), **{name: values.sum() for name, values in metrics.items()}}
+    return sums["loss"], ({}, sums, jnp.asarray(losses.shape[0], jnp.float32))
+
+
 def map_errors(
     radius: Float[Array, "h w"], confidence: Float[Array, "h w"], truth: Float[Array, "h w"]
 ) -> dict[str, jax.Array]:

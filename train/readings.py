@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from jaxblur.architecture import NetworkConfig
 from jaxblur.config import DEFAULT, Precision
 from jaxblur.domain_transform import guide_steps
 from jaxblur.edges import detect_edges
-from jaxblur.files import atomic_file
 from jaxblur.propagation import smooth_guide
 from jaxblur.pyramid import count_scales
 from jaxblur.reading import EdgeReading
@@ -25,10 +22,9 @@ from jaxblur.scales import read_scales
 from jaxblur.tiles import size_bucket
 from jaxblur.weights import Weights, hash_weights
 from train.data.source import Source, Split
+from train.scene_cache import kept_batches
 from train.scene_config import SceneConfig
 from train.scenes import draw_scenes
-
-_log = logging.getLogger(__name__)
 
 Scene = dict[str, Any]
 
@@ -51,26 +47,16 @@ def scene_readings(
       (v, v) steps of the guide, and for each scale s `edges_s` bool and `radius_s`, `spread_s`, `reliability_s`,
       `depth_s` as in `EdgeReading`.
     """
-    photos = [source.photo_names(either) for either in ("train", "held_out")]
-    made_from = config, source.config.seed, photos, hash_weights(weights)
-    own = folder / f"readings-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]}"
-    scenes = []
-    total = -(-count // config.scenes)
-    own.mkdir(parents=True, exist_ok=True)
-    for step in range(total):
-        path = own / f"{split}_{step:05d}.npz"
-        if not path.exists():
-            views, radius = draw_scenes(source, config, step, split=split)
-            read = [_read_scene(weights, view) for view in views]
-            scene: Scene = {name: np.stack([np.asarray(one[name]) for one in read]) for name in read[0]}
-            scene["radius"] = np.asarray(radius, np.float32)
-            with atomic_file(path) as file:
-                np.savez_compressed(file, **scene)
-            if step % 10 == 9:
-                _log.info("dense: %d of %d %s scenes read", (step + 1) * config.scenes, count, split)
-        with np.load(path) as file:
-            scenes.append(dict(file))
-    return scenes
+
+    def read(number: int) -> Scene:
+        views, radius = draw_scenes(source, config, number, split=split)
+        scenes = [_read_scene(weights, view) for view in views]
+        kept = {name: np.stack([np.asarray(one[name]) for one in scenes]) for name in scenes[0]}
+        return {**kept, "radius": np.asarray(radius, np.float32)}
+
+    return kept_batches(
+        folder, "readings", source, config, read, count=count, split=split, made_with=hash_weights(weights)
+    )
 
 
 def read_view(weights: Weights, view: Float[Array, "h w 3"], *, precision: Precision = "float32") -> Scene:
@@ -91,6 +77,20 @@ def read_view(weights: Weights, view: Float[Array, "h w 3"], *, precision: Preci
         scene[f"edges_{scale}"] = cut(where)
         scene |= {f"{name}_{scale}": cut(plane) for name, plane in reading._asdict().items()}
     return scene
+
+
+def own_scenes(count: int) -> range:
+    """This host's scenes among the `count` of a step.
+
+    Raises:
+      ValueError: they do not divide by the number of hosts.
+    """
+    share, rest = divmod(count, jax.process_count())
+    if rest:
+        raise ValueError(
+            f"scenes per step must be a multiple of the number of processes {jax.process_count()}, got {count}"
+        )
+    return range(jax.process_index() * share, (jax.process_index() + 1) * share)
 
 
 def smooth_scene(

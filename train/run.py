@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxblur.weights import Weights, hash_weights, save_weights
 from train import depth_validation, export, loop
-from train.config import TrainConfig
+from train.config import STAGES, TrainConfig
 from train.data.source import Source, Split, open_source
 from train.dense import DenseStage
 from train.joint import JointStage
@@ -24,10 +24,10 @@ from train.writers import read_curve
 
 _log = logging.getLogger(__name__)
 _HANDOVER = "blur.safetensors"
-_HELD_OUT_SCENES = 16  # for the validation of the first two stages
+_HELD_OUT_SCENES = 16  # for the validation of the stages that see scenes of the networks
 
-STAGES = ("blur", "edges", "dense", "joint")
-"""In the order in which they are trained."""
+Scenes = tuple[SceneViews, SceneViews] | None
+"""Scenes to train on, and held-out ones; None for a preset without."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,9 @@ def run(
     if "joint" in stages and not config.scenes:
         raise ValueError(f"the stage joint trains on composed scenes, got the preset {config.preset} without")
     initial, before = export.load_initial(config.initial, config.network) if config.initial else (None, {})
+    scenes = None if set(stages) <= {"dense"} else _network_scenes(config, folder)
     if "blur" in stages:
-        blur = _blur_variables(config, folder, options, initial)
+        blur = _blur_variables(config, folder, options, initial, scenes)
     else:
         blur = _of_initial(config, initial, BlurStage.parts)
     if blur is None:
@@ -77,15 +78,15 @@ def run(
     own = stage_config(config, "edges")
     source = open_source(own.data)
     if "edges" in stages:
-        edges = _edge_variables(own, source, folder, options, initial, blur)
+        edges = _edge_variables(own, source, folder, options, initial, blur, scenes)
     else:
         edges = _of_initial(config, initial, EdgeStage.parts)
     if edges is None:
         return None
     facts = _facts(folder, before)
     params, network = export.assemble(blur, edges, config.network)
-    scenes = depth_validation.held_out_depth(source, own, split="train")
-    params, threshold = export.calibrate_depth(params, network, scenes)
+    calibration = depth_validation.held_out_depth(source, own, split="train")
+    params, threshold = export.calibrate_depth(params, network, calibration)
     facts["depth_threshold_before_calibration"] = threshold
     if "dense" in stages:
         two_stage = export.make_weights(params, network, config, facts, source.licences())
@@ -96,7 +97,7 @@ def run(
         facts = {**facts, **_facts(folder, {}, names=("dense",))}
     if "joint" in stages:
         three_stage = export.make_weights(params, network, config, facts, source.licences())
-        params = _joint_parameters(config, folder, options, three_stage)
+        params = _joint_parameters(config, folder, options, three_stage, scenes)
         if params is None:
             return None
         facts = {**facts, **_facts(folder, {}, names=("joint",))}
@@ -111,13 +112,13 @@ def run(
 
 
 def _blur_variables(
-    config: TrainConfig, folder: Path, options: RunOptions, initial: Any
+    config: TrainConfig, folder: Path, options: RunOptions, initial: Any, scenes: Scenes
 ) -> dict[str, Any] | None:
     """Variables of f1-NET and B-Net; None if the stage was told to stop."""
     handover = folder / _HANDOVER
     if not handover.exists():
         own = stage_config(config, "blur")
-        stage = BlurStage(own, open_source(own.data), initial, _network_scenes(own, folder))
+        stage = BlurStage(own, open_source(own.data), initial, scenes)
         state = _train(stage, folder, options, initial=config.initial)
         if int(state.step) < config.blur.steps:
             return None
@@ -125,8 +126,8 @@ def _blur_variables(
     return export.load_variables(handover)[0]
 
 
-def _network_scenes(config: TrainConfig, folder: Path) -> tuple[SceneViews, SceneViews] | None:
-    """What the first two stages cut views from: scenes to train on, and held-out ones."""
+def _network_scenes(config: TrainConfig, folder: Path) -> Scenes:
+    """What the first two stages cut views from, and the fourth is trained on."""
     if not config.scenes:
         return None
     source = scene_source(dataclasses.replace(config.data, seed=config.seed), config.scene)
@@ -138,10 +139,16 @@ def _network_scenes(config: TrainConfig, folder: Path) -> tuple[SceneViews, Scen
 
 
 def _edge_variables(
-    config: TrainConfig, source: Source, folder: Path, options: RunOptions, initial: Any, blur: dict[str, Any]
+    config: TrainConfig,
+    source: Source,
+    folder: Path,
+    options: RunOptions,
+    initial: Any,
+    blur: dict[str, Any],
+    scenes: Scenes,
 ) -> dict[str, Any] | None:
     """Variables of f2-NET and E-Net; None if the stage was told to stop."""
-    stage = EdgeStage(config, source, blur, initial, _network_scenes(config, folder))
+    stage = EdgeStage(config, source, blur, initial, scenes)
     state = _train(stage, folder, options, initial=config.initial)
     return stage.averaged(state) if int(state.step) == config.edges.steps else None
 
@@ -157,10 +164,9 @@ def _spread_parameters(
 
 
 def _joint_parameters(
-    config: TrainConfig, folder: Path, options: RunOptions, weights: Weights
+    config: TrainConfig, folder: Path, options: RunOptions, weights: Weights, scenes: Scenes
 ) -> dict[str, Any] | None:
     """Parameters of networks and spreading after the fourth stage; None if the stage was told to stop."""
-    scenes = _network_scenes(config, folder)
     assert scenes is not None  # `run` has looked
     stage = JointStage(config, weights, scenes)
     state = _train(stage, folder, options, weights=weights)

@@ -3,6 +3,7 @@
 Everything is a function of one key per sample, so the result does not depend on how samples are spread over devices.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -156,15 +157,21 @@ def scene_examples(
         row, col = chosen.points[:, 0] + margin, chosen.points[:, 1] + margin
         return BlurExamples(view, chosen, radius[row, col])
 
-    def one_place(key: jax.Array, views: jax.Array, radius: jax.Array) -> BlurExamples:
-        return jax.vmap(one_view)(scene_keys(key, views.shape[0]), views, radius)
-
-    return _flat(jax.vmap(one_place)(keys, views, radius))
+    return for_each_view(one_view, keys, views, radius)
 
 
-def scene_keys(key: jax.Array, count: int) -> jax.Array:
-    """Keys of the views of scenes of one row of a batch, apart from those of its other views."""
-    return jax.random.split(jax.random.fold_in(key, _SCENES), count)
+def for_each_view(
+    function: Callable[..., Any],
+    keys: jax.Array,
+    views: Float[Array, "b v h w 3"],
+    radius: Float[Array, "b v h w"],
+) -> Any:
+    """`function(key, view, radius)` of the views of scenes of all rows of a batch, one after the other.
+
+    Their keys come from those of the rows, apart from those of the rows' other views.
+    """
+    own = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, _SCENES), views.shape[1]))(keys)
+    return _flat(jax.vmap(jax.vmap(function))(own, views, radius))
 
 
 def join(*examples: Any) -> Any:
@@ -172,6 +179,6 @@ def join(*examples: Any) -> Any:
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *examples)
 
 
-def _flat(examples: BlurExamples) -> BlurExamples:
+def _flat(examples: Any) -> Any:
     """The first two axes, contents and their views, made one."""
     return jax.tree.map(lambda leaf: leaf.reshape((-1, *leaf.shape[2:])), examples)

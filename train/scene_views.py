@@ -4,24 +4,19 @@ Crops blurred as a whole teach what a radius looks like; in scenes it changes al
 object, and comes with the sensor's and the file's own softening. Scenes are composed once and kept on disk.
 """
 
-import hashlib
-import logging
 from pathlib import Path
 
 import numpy as np
 
-from jaxblur.files import atomic_file
 from jaxblur.pyramid import count_scales, halve
 from train.data.crops import random_turn
 from train.data.source import Source, Split
+from train.scene_cache import kept_batches
 from train.scene_config import SceneConfig
 from train.scenes import draw_scenes
 
-_log = logging.getLogger(__name__)
 _KIND, _SPLITS = 3, ("train", "held_out")  # part of every seed, apart from those of `Source` and `scenes`
-_FIRST = (
-    1_000_000  # batches from here on: those of the third stage, which begin at 0, stay new to the networks
-)
+_FIRST = 1_000_000  # first batch: the third stage's begin at 0 and stay new to the networks
 
 
 class SceneViews:
@@ -39,14 +34,30 @@ class SceneViews:
         self, folder: Path, source: Source, config: SceneConfig, *, count: int, split: Split = "train"
     ) -> None:
         self._seed, self._split = source.config.seed, _SPLITS.index(split)
-        views, radii = zip(*_scenes(folder, source, config, count=count, split=split), strict=True)
-        self._views, self._radii = np.concatenate(views), np.concatenate(radii)
+
+        def compose(number: int) -> dict[str, np.ndarray]:
+            views, radius = draw_scenes(source, config, _FIRST + number, split=split)
+            pixels = np.rint(np.asarray(views) * 255).astype(np.uint8)
+            return {"view": pixels, "radius": np.asarray(radius, np.float16)}
+
+        batches = kept_batches(folder, "scenes", source, config, compose, count=count, split=split)
+        self._views, self._radii = (
+            np.concatenate([batch[name] for batch in batches]) for name in ("view", "radius")
+        )
+
+    def __len__(self) -> int:
+        """Number of scenes."""
+        return len(self._views)
+
+    def scene(self, number: int) -> dict[str, np.ndarray]:
+        """One whole scene: {"view": (v, v, 3) uint8, "radius": (v, v) float16, px}."""
+        return {"view": self._views[number], "radius": self._radii[number]}
 
     def whole(self, step: int, places: range) -> dict[str, np.ndarray]:
-        """Whole scenes for some places of a batch: {"view": (n, v, v, 3) uint8, "radius": (n, v, v) float16, px}."""
+        """A random `scene` for each of some places of a batch, with a leading axis of them."""
         seeds = [[self._seed, _KIND, self._split, step, place] for place in places]
-        chosen = [int(np.random.default_rng(seed).integers(len(self._views))) for seed in seeds]
-        return {"view": self._views[chosen], "radius": self._radii[chosen]}
+        scenes = [self.scene(int(np.random.default_rng(seed).integers(len(self)))) for seed in seeds]
+        return {name: np.stack([scene[name] for scene in scenes]) for name in scenes[0]}
 
     def batch(self, step: int, places: range, *, count: int, size: int) -> dict[str, np.ndarray]:
         """What `cut` gives for some places of a batch, with a leading axis of them."""
@@ -78,7 +89,7 @@ class SceneViews:
         return {"scene_view": views, "scene_radius": radii}
 
     def _cut(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-        number = int(rng.integers(len(self._views)))
+        number = int(rng.integers(len(self)))
         view, radius = self._views[number], self._radii[number].astype(np.float32)
         if size > len(view):
             raise ValueError(f"views of {size} px cannot be cut from scenes of {len(view)} px")
@@ -94,26 +105,3 @@ class SceneViews:
         # As readings are placed: in the middle of the pixels that one of a smaller copy stands for.
         radius = radius[part][step // 2 :: step, step // 2 :: step] / step
         return random_turn(rng, view, radius)  # type: ignore[return-value]
-
-
-def _scenes(
-    folder: Path, source: Source, config: SceneConfig, *, count: int, split: Split
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches of views (b, v, v, 3) uint8 and radii (b, v, v) float16, px; what `folder` lacks is composed."""
-    photos = [source.photo_names(either) for either in ("train", "held_out")]
-    made_from = config, source.config.seed, photos
-    own = folder / f"scenes-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]}"
-    own.mkdir(parents=True, exist_ok=True)
-    batches = []
-    for number in range(-(-count // config.scenes)):
-        path = own / f"{split}_{number:05d}.npz"
-        if not path.exists():
-            views, radius = draw_scenes(source, config, _FIRST + number, split=split)
-            with atomic_file(path) as file:
-                pixels = np.rint(np.asarray(views) * 255).astype(np.uint8)
-                np.savez(file, views=pixels, radius=np.asarray(radius, np.float16))
-            if number % 10 == 9:
-                _log.info("%d of %d %s scenes composed", (number + 1) * config.scenes, count, split)
-        with np.load(path) as file:
-            batches.append((file["views"], file["radius"]))
-    return batches

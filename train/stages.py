@@ -94,14 +94,13 @@ class _Stage(abc.ABC):
             sums = {name: (value * weight).sum() for name, value in {"loss": loss, **metrics}.items()}
             return sums["loss"], (stats, sums, weight.sum())
 
-        with jax.default_matmul_precision(self.config.precision):  # of the networks, not of image formation
-            gradients, (stats, sums, count) = jax.grad(total_loss, has_aux=True)(train_state.params)
-        gradients = parallel.psum_mean(gradients, count)
-        new = state.update(
-            train_state, gradients, stats, self.optimiser, average=self.stage.optimiser.average
+        return state.descend(
+            train_state,
+            total_loss,
+            self.optimiser,
+            average=self.stage.optimiser.average,
+            precision=self.config.precision,
         )
-        total = parallel.psum(count)
-        return new, {name: (parallel.psum(value), total) for name, value in sums.items()}
 
     def _apply(
         self, params: Any, stats: Any, frozen: Any, examples: Any, axis_name: str | None, rngs: Any

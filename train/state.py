@@ -1,11 +1,14 @@
 """What a stage carries from step to step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
+
+from jaxblur import parallel
 
 
 @struct.dataclass
@@ -62,3 +65,31 @@ def update(
         average=jax.tree.map(lambda mean, new: decay * mean + (1 - decay) * new, state.average, params),
         opt_state=opt_state,
     )
+
+
+def descend(
+    state: TrainState,
+    total_loss: Callable[[Any], tuple[jax.Array, tuple[Any, dict[str, jax.Array], jax.Array]]],
+    optimiser: optax.GradientTransformation,
+    *,
+    average: float,
+    precision: str = "float32",
+) -> tuple[TrainState, dict[str, tuple[jax.Array, jax.Array]]]:
+    """One step down the gradient of the mean over all devices, inside a step mapped with the axis `parallel.AXIS`.
+
+    Args:
+      state: before the step.
+      total_loss: parameters -> this device's sum of the loss, and its new batch statistics, sums of metrics by name,
+        and count of what was summed.
+      optimiser: of the stage.
+      average: see `update`.
+      precision: of the products in `total_loss` and its gradient.
+
+    Returns:
+      The new state, and metrics as `loop.Stage.step` gives them.
+    """
+    with jax.default_matmul_precision(precision):
+        gradients, (stats, sums, count) = jax.grad(total_loss, has_aux=True)(state.params)
+    new = update(state, parallel.psum_mean(gradients, count), stats, optimiser, average=average)
+    total = parallel.psum(count)
+    return new, {name: (parallel.psum(value), total) for name, value in sums.items()}

@@ -31,7 +31,7 @@ def stage(tmp_path_factory):
     config = tiny_config(write_photos(tmp_path_factory.mktemp("photos")))
     optimiser = dataclasses.replace(config.joint.optimiser, warmup_steps=1, decay_share=0.0)
     config = dataclasses.replace(
-        config, joint=dataclasses.replace(config.joint, scenes=4, steps=2, held_out=1, optimiser=optimiser)
+        config, joint=dataclasses.replace(config.joint, scenes=4, steps=2, optimiser=optimiser)
     )
     network = dataclasses.replace(config.network, normalisation="bias", pyramid=True, width=4, hidden=(4, 4))
     params = dict(forward.init_variables(jax.random.key(0), network)["params"])
@@ -90,7 +90,7 @@ def test_a_run_with_all_four_stages_ends_in_weights_that_estimate(tmp_path):
     config = dataclasses.replace(
         config,
         network=NetworkConfig(width=4, hidden=(4, 4), normalisation="batch", level_head="ordinal"),
-        joint=JointConfig(steps=1, scenes=8, held_out=1),
+        joint=JointConfig(steps=1, scenes=8),
     )
     start = tmp_path / "start.safetensors"
     variables = forward.init_variables(jax.random.key(1), config.network)

@@ -72,6 +72,15 @@ def test_scenes_on_disk_are_not_composed_again(data, tmp_path, monkeypatch):
     np.testing.assert_array_equal(first["scene_view"], second["scene_view"])
 
 
+def test_whole_scenes_are_drawn_by_step_and_place(views):
+    every = [views.scene(number)["radius"] for number in range(len(views))]
+    drawn = views.whole(2, range(40))
+    assert drawn["view"].shape == (40, 96, 96, 3) and drawn["view"].dtype == np.uint8
+    numbers = [next(k for k in range(8) if np.array_equal(every[k], one)) for one in drawn["radius"]]
+    assert len(set(numbers)) > 4
+    np.testing.assert_array_equal(views.whole(2, range(5, 7))["radius"], drawn["radius"][5:7])
+
+
 def test_views_larger_than_scenes_are_refused(views):
     with pytest.raises(ValueError, match="views of 97 px cannot be cut from scenes of 96 px"):
         views.cut(0, 0, count=1, size=97)
