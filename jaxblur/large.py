@@ -15,7 +15,14 @@ from jaxblur.config import Config
 from jaxblur.large_edges import detect_edges_in_strips
 from jaxblur.large_propagation import filter_passes, propagate_in_strips
 from jaxblur.large_reading import halve_in_strips, read_points
-from jaxblur.large_spread import ScalePoints, barrier_weights, spread_in_strips, spread_passes, weigh_points
+from jaxblur.large_spread import (
+    DepthPoints,
+    ScalePoints,
+    barrier_weights,
+    spread_in_strips,
+    spread_passes,
+    weigh_points,
+)
 from jaxblur.pyramid import count_scales, halve_edges
 from jaxblur.reading import EdgeReading
 from jaxblur.strips import Strips
@@ -96,7 +103,7 @@ def _estimate_at_all_scales(
     points: list[ScalePoints] = []
     edges, reading = _read(photo, given, weights, reader, parts, work)
     points.append(weigh_points(edges, reading, parameters, weights.network, scale=0, scales=scales))
-    radius, depth = reading.radius, reading.depth
+    radius, depth = reading.radius, [DepthPoints(edges, reading.depth)]
     del reading
     image = photo
     for scale in range(1, scales):
@@ -104,14 +111,15 @@ def _estimate_at_all_scales(
         given = None if given is None else halve_edges(given)
         own, reading = _read(image, given, weights, reader, parts, work)
         points.append(weigh_points(own, reading, parameters, weights.network, scale=scale, scales=scales))
+        depth.append(DepthPoints(own, reading.depth))
         del reading
     del image
 
     strips = parts.of(photo)[1]
     options = {"config": config, "advance": lambda: work.advance(_PASS_COST * height * width)}
-    barriers = barrier_weights(photo, edges, depth, parameters, strips, **options)
+    barriers = barrier_weights(photo, depth, parameters, strips, **options)
     depth_edges = np.zeros(edges.shape, bool)
-    depth_edges[edges] = depth > 0.5
+    depth_edges[edges] = depth[0].depth > 0.5
     del depth
     result = spread_in_strips(points, barriers, parameters, strips, **options)
     del points, barriers

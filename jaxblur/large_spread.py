@@ -20,12 +20,24 @@ from jaxblur.config import Config
 from jaxblur.domain_transform import coupled_pixels, domain_weights
 from jaxblur.large_propagation import guide_steps_in_strips
 from jaxblur.reading import EdgeReading
-from jaxblur.strips import FramePoints, Planes, Strips, filter_in_place, inside_strip
+from jaxblur.strips import Planes, Strips, filter_in_place, inside_strip
 
 _CHUNK = 1 << 16  # points that are weighed at once
 _SIGNALS = 3  # weight * radius**k, k = 0, 1, 2
 
 Parameters = dict[str, Array]
+
+
+class DepthPoints(NamedTuple):
+    """Edge points of one scale as they stop the spreading.
+
+    Attributes:
+      edges: of the scale.
+      depth: probability of a depth edge at every point, in scan order.
+    """
+
+    edges: Bool[np.ndarray, "h2 w2"]
+    depth: Float[np.ndarray, " k"]
 
 
 class ScalePoints(NamedTuple):
@@ -72,8 +84,7 @@ def weigh_points(
 
 def barrier_weights(
     photo: Float[np.ndarray, "h w 3"],
-    edges: Bool[np.ndarray, "h w"],
-    depth: Float[np.ndarray, " k"],
+    depth: list[DepthPoints],
     parameters: Parameters,
     strips: Strips,
     *,
@@ -84,19 +95,21 @@ def barrier_weights(
 
     Args:
       photo: uint8, uint16 or float32 in [0, 1].
-      edges: of the photo itself.
-      depth: probability of a depth edge at these, in scan order.
+      depth: of each scale, finest first.
       parameters: of the third stage.
       strips: how to cut the frames; the result does not depend on it.
       config: settings.
       advance: called after every pass of the filter that smooths the guide.
     """
     steps = guide_steps_in_strips(photo, strips, config=config, advance=advance)
-    points = FramePoints(edges, strips)
+    first = [np.concatenate([[0], np.cumsum(np.count_nonzero(own.edges, axis=1))]) for own in depth]
     for start in strips.starts():
         cut = tuple(strips.cut(frame, start) for frame in steps)
-        plane = points.strip(depth, start)
-        own = _barriers(parameters, cut, plane, np.int32(start), strips.size())
+        planes = [
+            _depth_strip(*each, scale, strips, start)
+            for scale, each in enumerate(zip(depth, first, strict=True))
+        ]
+        own = _barriers(parameters, cut, planes, np.int32(start), strips.size())
         for frame, strip in zip(steps, own, strict=True):
             strips.put(frame, start, strip)
     return steps
@@ -154,6 +167,26 @@ def spread_in_strips(
     return radius, confidence
 
 
+def _depth_strip(
+    points: DepthPoints, first: np.ndarray, scale: int, strips: Strips, start: int
+) -> Float[np.ndarray, "r w"]:
+    """`pyramid.cover` of the probabilities of one scale, in the strip from row `start` on.
+
+    `first` is the first point of each row.
+    """
+    step = 2**scale
+    rows = slice(start // step, min(-(-(start + strips.rows) // step), points.edges.shape[0]))
+    mask = points.edges[rows]
+    plane = np.zeros(mask.shape, np.float32)
+    plane[mask] = points.depth[first[rows.start] : first[max(rows.stop, rows.start)]]
+    cover = plane.repeat(step, axis=0).repeat(step, axis=1)[start - rows.start * step :][: strips.rows]
+    out = np.zeros((strips.rows, strips.columns), np.float32)
+    width = min(cover.shape[1], strips.width)
+    height = min(cover.shape[0], strips.height - start)
+    out[:height, :width] = cover[:height, :width]
+    return out
+
+
 def _signal(points: list[ScalePoints], power: int, strips: Strips) -> Float[np.ndarray, "h w"]:
     """weight * radius**power of all scales, where `pyramid.place` puts it."""
     plane = np.zeros((strips.height, strips.width), np.float32)
@@ -180,10 +213,12 @@ def _weigh(parameters, reading, scales, *, network: NetworkConfig, scale: int):
 @jax.jit
 def _barriers(parameters, steps, depth, start, size):
     """Weights of a filter between whose pixels there is nothing but barriers, in a strip."""
-    with_row_above = (depth.shape[0] + 1, depth.shape[1])
+    parts = [spread.depth_barrier(parameters, plane, scale) for scale, plane in enumerate(depth)]
+    barrier = functools.reduce(jnp.add, parts)
+    with_row_above = (barrier.shape[0] + 1, barrier.shape[1])
     across, down = coupled_pixels(inside_strip(with_row_above, start - 1, size))
     return domain_weights(
-        spread.barriers(parameters, steps, depth),
+        spread.barriers(parameters, steps, barrier),
         (across[1:], down[1:]),
         sigma_s=1.0,
         num_iterations=spread.ITERATIONS,

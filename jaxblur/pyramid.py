@@ -39,6 +39,20 @@ def halve_edges(edges: Bool[Array, "h w"]) -> Bool[Array, "h2 w2"]:
     return upper[:, 0::2] | upper[:, 1::2] | lower[:, 0::2] | lower[:, 1::2]
 
 
+def cover(plane: Shaped[Array, "h2 w2"], scale: int, shape: tuple[int, ...]) -> Shaped[Array, "h w"]:
+    """Values of a scale at all the pixels of the photo that they stand for; 0 in a last odd row or column.
+
+    Arguments as for `place`.
+    """
+    if scale == 0:
+        return plane
+    step = 2**scale
+    rows, cols = (-(-length // step) for length in shape)
+    full = jnp.repeat(jnp.repeat(plane[:rows, :cols], step, axis=0), step, axis=1)
+    full = full[: shape[0], : shape[1]]
+    return jnp.pad(full, [(0, length - own) for length, own in zip(shape, full.shape, strict=True)])
+
+
 def place(plane: Shaped[Array, "h2 w2"], scale: int, shape: tuple[int, ...]) -> Shaped[Array, "h w"]:
     """Values of a scale at the middle of the pixels of the photo that they stand for; 0 between them.
 

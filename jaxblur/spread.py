@@ -1,9 +1,7 @@
 """Third stage: readings at all scales of a photo become one dense map; all of it trained on dense ground truth.
 
-Every reading is a posterior over levels, under the prior of the photos that the networks were trained on: a doubtful
-one is drawn towards the middle of that range, and means of many stay there. So the prior is divided out again
-(`likelihood`), as between Gaussians, and each reading counts by its precision, by its level (those near either end of
-a scale's range say little: the next scale knows better) and by how sure the networks are of it.
+Every reading counts by its precision, by its level (those near either end of a scale's range say little: the next scale
+knows better) and by how sure the networks are of it.
 
 The readings are spread by normalised convolutions of several extents at once, over one field of barriers: next to an
 edge the narrow one decides, far from all edges the wide one.
@@ -20,7 +18,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxblur.architecture import NetworkConfig
 from jaxblur.domain_transform import Size, filter_by_distances, inside_mask
 from jaxblur.propagation import quotient
-from jaxblur.pyramid import MAX_SCALES, place
+from jaxblur.pyramid import MAX_SCALES, cover, place
 from jaxblur.reading import EdgeReading
 from jaxblur.recursion import Method
 
@@ -37,13 +35,13 @@ class Evidence(NamedTuple):
       weight: (H, W) how much the readings of a place count.
       weighted_radius: (H, W) weight times radius, px.
       weighted_square: (H, W) weight times squared radius.
-      depth: (H, W) in [0, 1], probability of a depth edge, at edges of the finest scale.
+      barrier: (H, W) what depth edges put in the way, in extents of any filter; see `depth_barrier`.
     """
 
     weight: Any
     weighted_radius: Any
     weighted_square: Any
-    depth: Any
+    barrier: Any
 
 
 def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
@@ -52,11 +50,11 @@ def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
     Returns:
       `level_weight`: (4, levels) logarithm of the weight of a reading of each level, by the role of its scale (only,
       finest, between, coarsest). `scale_weight`: (4,) likewise by scale. `powers`: (3,) exponents of precision and
-      reliability, and rate of decay with the probability of a depth edge. `prior`: (3,) mean, log variance and log
-      least variance of a reading, in px of its scale. `sharp`: px, what a reading of the first level is taken for, in
-      the direction of 0. `extent`: (3,) log px. `share`: (3,) log. `range`: log of the guide's step that stops as much
-      as one extent of distance. `penalty`: the same for a certain depth edge, before softplus. `confidence`: (3,)
-      logistic weights of one, log weight at hand and disagreement.
+      reliability, and rate of decay with the probability of a depth edge. `least`: log of the least variance
+      of a reading, in px of its scale. `middle`: px, the radius where nothing is known. `sharp`: px, what a reading of
+      the first level is taken for, in the direction of 0. `extent`: (3,) log px. `share`: (3,) log. `range`: log of the
+      guide's step that stops as much as one extent of distance. `penalty`: (4,) what a certain depth edge of each scale
+      stops, before softplus. `confidence`: (3,) logistic weights of one, log weight at hand and disagreement.
     """
     levels = jnp.asarray(network.levels, jnp.float32)
     last, step = levels[-1], levels[1] - levels[0]
@@ -67,34 +65,28 @@ def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
         "level_weight": jnp.log(jnp.maximum(weights, math.exp(-6.0))),
         "scale_weight": jnp.zeros(MAX_SCALES),
         "powers": jnp.asarray([0.5, 1.0, 3.0]),
-        "prior": jnp.asarray([0.0, 1.25, -3.2]).at[0].set((levels[0] + last) / 2),
+        "least": jnp.asarray(-3.2),
+        "middle": (levels[0] + last) / 2,
         "sharp": jnp.asarray(0.2),
         "extent": jnp.log(jnp.asarray([4.0, 16.0, 48.0])),
         "share": jnp.zeros(3),
         "range": jnp.log(jnp.asarray(1.5)),
-        "penalty": jnp.asarray(0.5),
+        "penalty": jnp.full(MAX_SCALES, 0.5),
         "confidence": jnp.asarray([1.0, 0.2, -2.0]),
     }
 
 
-def likelihood(
-    parameters: dict[str, Array], reading: EdgeReading, network: NetworkConfig
-) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
-    """Radius (px of the scale) and precision of each reading without the prior of the training photos.
+def sharpest(
+    parameters: dict[str, Array], radius: Float[Array, "*n"], network: NetworkConfig
+) -> Float[Array, "*n"]:
+    """Radius of readings, px of their scale, with the scale from the first level to the second stretched to `sharp`.
 
-    A Gaussian likelihood times a Gaussian prior gives the posterior that was read: precisions subtract, and so do means
-    times precisions. Only upwards, since much of the prior is at the first level: readings there are drawn nowhere. The
-    first level stands for all that is sharper too: from it to the second, the scale is stretched down to `sharp`.
+    The first level stands for all that is sharper too.
     """
-    prior_mean, log_prior, log_least = parameters["prior"]
-    precision = 1 / (reading.spread**2 + jnp.exp(log_least))
-    prior = jnp.exp(-log_prior)
-    own = jnp.maximum(precision - prior, 0.05)
-    first, second, last = network.levels[0], network.levels[1], network.levels[-1]
-    without = jnp.clip((reading.radius * precision - prior_mean * prior) / own, reading.radius, last + 3.0)
+    first, second = network.levels[:2]
     sharp = jnp.clip(parameters["sharp"], 0.0, first)
-    sharper = sharp + (second - sharp) * ((reading.radius - first) / (second - first))
-    return jnp.where(reading.radius < second, sharper, without), own
+    stretched = sharp + (second - sharp) * ((radius - first) / (second - first))
+    return jnp.where(radius < second, stretched, radius)
 
 
 def weigh_reading(
@@ -116,7 +108,8 @@ def weigh_reading(
       scale: number of halvings.
       scales: number of scales of the photo.
     """
-    radius, precision = likelihood(parameters, reading, network)
+    radius = sharpest(parameters, reading.radius, network)
+    precision = 1 / (reading.spread**2 + jnp.exp(parameters["least"]))
     first, step = network.levels[0], network.levels[1] - network.levels[0]
     place_of = (reading.radius - first) / step
     below = jnp.clip(jnp.floor(place_of), 0, len(network.levels) - 2).astype(jnp.int32)
@@ -155,29 +148,43 @@ def gather(
       scales: how many of the scales count.
     """
     sums = [jnp.zeros(shape, readings[0][0].radius.dtype)] * 3
+    barrier = jnp.zeros(shape, readings[0][0].radius.dtype)
     for scale, (reading, edges) in enumerate(readings):
         weight, radius = weigh_reading(parameters, reading, edges, network, scale=scale, scales=scales)
         powers = (weight, weight * radius, weight * radius**2)
         sums = [total + place(plane, scale, shape) for total, plane in zip(sums, powers, strict=True)]
-    finest, edges = readings[0]
-    return Evidence(sums[0], sums[1], sums[2], jnp.where(edges, finest.depth, 0))
+        depth = jnp.where(edges & (scale < scales), reading.depth, 0)
+        barrier = barrier + cover(depth_barrier(parameters, depth, scale), scale, shape)
+    return Evidence(sums[0], sums[1], sums[2], barrier)
+
+
+def depth_barrier(parameters: dict[str, Array], depth: Float[Array, "*n"], scale: int) -> Float[Array, "*n"]:
+    """What edges stop at every pixel of the photo that they stand for, in extents of any filter.
+
+    Sharp objects end at an edge of the photo itself, blurred ones at edges of its smaller copies, 2^scale px wide.
+
+    Args:
+      parameters: see `init_parameters`.
+      depth: probability of a depth edge.
+      scale: number of halvings.
+    """
+    return jax.nn.softplus(parameters["penalty"][scale]) * depth / 2 ** (scale + 1)
 
 
 def barriers(
     parameters: dict[str, Array],
     steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
-    depth: Float[Array, "h w"],
+    barrier: Float[Array, "h w"],
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """What stops the spreading between a pixel and its left, and its upper, neighbour, in extents of any filter.
 
     Args:
       parameters: see `init_parameters`.
       steps: of the guide, from `domain_transform.channel_steps`, summed over channels.
-      depth: probability of a depth edge.
+      barrier: of depth edges, see `Evidence`.
     """
     stop = jnp.exp(-parameters["range"])
-    penalty = jax.nn.softplus(parameters["penalty"]) * depth / 2
-    return stop * steps[0] + penalty, stop * steps[1] + penalty
+    return stop * steps[0] + barrier, stop * steps[1] + barrier
 
 
 def spread(
@@ -215,7 +222,7 @@ def smooth(
 
     Arguments as in `spread`.
     """
-    stops = barriers(parameters, steps, evidence.depth)
+    stops = barriers(parameters, steps, evidence.barrier)
     inside = inside_mask(evidence.weight.shape, size)
     signals = jnp.where(inside[..., None], jnp.stack(evidence[:3], axis=-1), 0)
     total: Any = 0
@@ -249,7 +256,7 @@ def conclude(
     weight = smoothed[0]
     far = jnp.asarray(_FAR, weight.dtype) * means
     total = weight + far[0]
-    middle = parameters["prior"][0].astype(weight.dtype)
+    middle = parameters["middle"].astype(weight.dtype)
     radius = jnp.maximum(quotient(smoothed[1] + far[1], total, middle), 0)
     square = quotient(smoothed[2] + far[2], total, middle**2)
     disagreement = jnp.sqrt(jnp.maximum(square - radius**2, 1e-6)) / (radius + 0.5)

@@ -30,10 +30,6 @@ PIECES: dict[str, tuple[str, Callable[[Parameters], Parameters]]] = {
         "one filter, of the middle extent, instead of three",
         lambda p: p | {"share": p["share"].at[np.asarray([0, 2])].set(_NONE)},
     ),
-    "no-prior": (
-        "readings count as they are, the prior of the training photos is not divided out",
-        lambda p: p | {"prior": p["prior"].at[1].set(-_NONE)},
-    ),
     "no-depth-edges": (
         "E-Net is not asked: all edges are read, and none stops the filter",
         lambda p: p | {"penalty": p["penalty"] * 0 + _NONE, "powers": p["powers"].at[2].set(0.0)},

@@ -11,6 +11,7 @@ from jaxblur import spread
 from jaxblur.domain_transform import channel_steps
 
 _STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
+_ERROR, _ERROR_SHARE = 0.25, 0.125  # px, and share of the radius: larger errors count by their logarithm
 
 
 def map_loss(
@@ -19,7 +20,10 @@ def map_loss(
     means: Float[Array, " 3"],
     truth: Float[Array, "h w"],
 ) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
-    """Robust relative error with twice the weight near blur steps, and cross-entropy of the confidence alone.
+    """log(1 + error / (0.25 px + radius / 8)), doubled near blur steps, and cross-entropy of the confidence alone.
+
+    Many places of a scene are blank, and nothing tells how blurred they are: by the logarithm, the few errors that
+    nobody can help count less than the many that can be made smaller.
 
     Args:
       parameters: of `jaxblur.spread`.
@@ -31,14 +35,14 @@ def map_loss(
     """
     radius, _ = spread.conclude(parameters, smoothed, means)
     error = jnp.abs(radius - truth)
-    relative = error / (truth + 1)
+    smooth = jnp.sqrt(error**2 + 1e-4)
     weight = 1 + near_steps(truth)
-    loss = (jnp.sqrt(relative**2 + 1e-4) * weight).sum() / weight.sum()
+    loss = (jnp.log1p(smooth / (_ERROR + _ERROR_SHARE * truth)) * weight).sum() / weight.sum()
     _, confidence = spread.conclude(parameters, jax.lax.stop_gradient(smoothed), jax.lax.stop_gradient(means))
     right = spread.is_right(radius, truth)
     sure = jnp.clip(confidence, 1e-4, 1 - 1e-4)
     entropy = -jnp.mean(jnp.where(right, jnp.log(sure), jnp.log(1 - sure)))
-    return loss + entropy, {"error_px": error.mean(), "relative": relative.mean()}
+    return loss + entropy, {"error_px": error.mean(), "relative": (error / (truth + 1)).mean()}
 
 
 def total_loss(

@@ -29,10 +29,7 @@ def some_reading(rng, shape, dtype=np.float32):
 
 def oracle_reading(parameters, radius, deviation, reliability, depth, scale, scales):
     """Weight and radius of one point."""
-    mean, log_prior, log_least = parameters["prior"]
-    precision, prior = 1 / (deviation**2 + np.exp(log_least)), np.exp(-log_prior)
-    own = max(precision - prior, 0.05)
-    true = np.clip((radius * precision - mean * prior) / own, radius, LEVELS[-1] + 3)
+    precision, true = 1 / (deviation**2 + np.exp(parameters["least"])), radius
     if radius < LEVELS[1]:  # the straight line through (first level, sharp) and the second level
         sharp = np.clip(parameters["sharp"], 0, LEVELS[0])
         true = sharp + (radius - LEVELS[0]) / (LEVELS[1] - LEVELS[0]) * (LEVELS[1] - sharp)
@@ -42,7 +39,7 @@ def oracle_reading(parameters, radius, deviation, reliability, depth, scale, sca
     weight = (
         2**scale
         * np.exp(level_weight + parameters["scale_weight"][scale] - of_depth * depth)
-        * own**of_precision
+        * precision**of_precision
         * reliability**of_reliability
     )
     return weight if scale < scales else 0.0, 2**scale * true
@@ -60,11 +57,22 @@ def oracle_evidence(parameters, readings, shape, scales):
     return sums
 
 
-def oracle_spread(parameters, signals, depth, steps):
+def oracle_barrier(parameters, readings, shape, scales):
+    barrier = np.zeros(shape)
+    for scale, (reading, edges) in enumerate(readings[:scales]):
+        for row, col in np.argwhere(edges):
+            step = 2**scale
+            area = (slice(row * step, (row + 1) * step), slice(col * step, (col + 1) * step))
+            barrier[area] += (
+                np.log1p(np.exp(parameters["penalty"][scale])) * reading.depth[row, col] / 2 / step
+            )
+    return barrier
+
+
+def oracle_spread(parameters, signals, barrier, steps):
     """Domain transform of every signal by every extent, then the quotients."""
-    shape, count = depth.shape, spread.ITERATIONS
-    penalty = np.log1p(np.exp(parameters["penalty"])) * depth / 2
-    stops = [np.exp(-parameters["range"]) * step + penalty for step in steps]
+    shape, count = barrier.shape, spread.ITERATIONS
+    stops = [np.exp(-parameters["range"]) * step + barrier for step in steps]
     smoothed = np.zeros(signals.shape)
     for log_extent, log_share in zip(parameters["extent"], parameters["share"], strict=True):
         extent, plane = np.exp(log_extent), np.array(signals, np.float64)

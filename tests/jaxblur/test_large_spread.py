@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxblur import large_spread, memory, pipeline, spread
+from jaxblur.pyramid import cover
 from jaxblur.reading import EdgeReading
 from jaxblur.strips import Strips
 from tests.jaxblur.test_large import assert_identical, in_strips
@@ -56,7 +57,7 @@ def test_own_edges_are_used_at_every_scale(third, photo, rng):
 
 def test_no_edge_gives_the_middle(third):
     result = in_strips(np.full((*SHAPE, 3), 90, np.uint8), third)
-    np.testing.assert_array_equal(result.radius, np.float32(third.variables["params"]["spread"]["prior"][0]))
+    np.testing.assert_array_equal(result.radius, np.float32(third.variables["params"]["spread"]["middle"]))
     assert not result.edges.any() and not result.confidence.any() and np.isnan(result.sparse_radius).all()
 
 
@@ -101,6 +102,26 @@ def test_signals_are_where_the_one_program_has_them(scale, shape, third, rng):
         for rows in (1, 5, 50):
             got = large_spread._signal(points, power, Strips(*shape, rows, 64))
             np.testing.assert_allclose(got, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(37, 23), (8, 9)])
+def test_depth_edges_are_where_the_one_program_has_them(shape, rng):
+    """Of four scales, whatever the strips."""
+    points, planes = [], []
+    for scale in range(4):
+        own = (shape[0] >> scale, shape[1] >> scale)
+        edges, depth = rng.random(own) < 0.4, rng.random(own).astype(np.float32)
+        points.append(large_spread.DepthPoints(edges, depth[edges]))
+        planes.append(np.asarray(cover(jnp.asarray(np.where(edges, depth, 0)), scale, shape)))
+    for rows in (1, 5, 8, 50):
+        strips = Strips(*shape, rows, 64)
+        for scale, own in enumerate(points):
+            first = np.concatenate([[0], np.cumsum(np.count_nonzero(own.edges, axis=1))])
+            for start in strips.starts():
+                got = large_spread._depth_strip(own, first, scale, strips, start)
+                wanted = planes[scale][start : start + rows]
+                np.testing.assert_array_equal(got[: len(wanted), : shape[1]], wanted)
+                assert not got[len(wanted) :].any() and not got[:, shape[1] :].any()
 
 
 def test_plan_of_the_third_stage(third, monkeypatch):

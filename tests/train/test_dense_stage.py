@@ -78,6 +78,19 @@ def test_the_loss_teaches_map_and_confidence_apart(stage, rng):
     assert float(loss(parameters, scene(rng, 3.0))) < float(loss(parameters, scene(rng, 3.0, reading=4.5)))
 
 
+@pytest.mark.parametrize(("radius", "truth"), [(3.0, 3.0), (2.0, 4.0), (1.0, 14.0)])
+def test_large_errors_count_by_their_logarithm(stage, radius, truth):
+    parameters = spread.init_parameters(stage.network)
+    smoothed = jnp.asarray([1.0, radius, radius**2])[:, None, None] * jnp.ones((1, 6, 7))
+    means = smoothed[:, 0, 0]
+    loss, metrics = map_loss.map_loss(parameters, smoothed, means, jnp.full((6, 7), truth))
+    _, sure = spread.conclude(parameters, smoothed, means)
+    entropy = -np.log(sure if radius == truth else 1 - sure).mean()
+    error = abs(radius - truth)
+    assert float(loss) - entropy == pytest.approx(np.log(1 + error / (0.25 + truth / 8)), abs=0.02)
+    assert float(metrics["error_px"]) == pytest.approx(error, abs=1e-5)
+
+
 def test_batches_depend_on_seed_and_step_alone(stage):
     stage._scenes = [{"radius": np.full((8, 2, 2), i)} for i in range(50)]
     drawn = [int(stage.batch(step)["radius"][0, 0, 0]) for step in range(20)]
