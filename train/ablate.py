@@ -34,6 +34,10 @@ PIECES: dict[str, tuple[str, Callable[[Parameters], Parameters]]] = {
         "E-Net is not asked: all edges are read, and none stops the filter",
         lambda p: p | {"penalty": p["penalty"] * 0 + _NONE, "powers": p["powers"].at[2].set(0.0)},
     ),
+    "fine-depth-edges": (
+        "depth edges of the photo itself stop the filter, those of its smaller copies do not",
+        lambda p: p | {"penalty": p["penalty"].at[1:].set(_NONE)},
+    ),
     "no-guide": (
         "steps of the photo do not stop the filter",
         lambda p: p | {"range": p["range"] * 0 - _NONE},
