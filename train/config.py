@@ -128,7 +128,7 @@ class JointConfig:
 
     steps: int = 1000
     scenes: int = 8  # per step, over all devices
-    reading_share: float = 0.25  # of the error of readings at edges in the loss
+    reading_weight: float = 1.0  # of the relative error of readings at edges, beside the loss of the map
     optimiser: OptimiserConfig = OptimiserConfig(name="adam", adam_rate=1e-4, average=0.99, decay_share=0.5)
 
     def __post_init__(self) -> None:

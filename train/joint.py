@@ -90,7 +90,7 @@ class JointStage:
         scene, smoothed = self._forward(params, view)
         loss, metrics = map_loss(params["spread"], *smoothed, truth)
         reading = self._reading_error(scene, truth)
-        return loss + self.stage.reading_share * reading, {**metrics, "reading": reading}
+        return loss + self.stage.reading_weight * reading, {**metrics, "reading": reading}
 
     def _reading_error(self, scene: Scene, truth: Float[Array, "h w"]) -> Float[Array, ""]:
         """Mean of |error| / (radius + 1) of all readings; what is beyond the levels counts as the last."""
