@@ -20,7 +20,7 @@ from jaxblur.config import Config
 from jaxblur.domain_transform import coupled_pixels, domain_weights
 from jaxblur.large_propagation import guide_steps_in_strips
 from jaxblur.reading import EdgeReading
-from jaxblur.strips import Planes, Strips, filter_in_place, inside_strip
+from jaxblur.strips import FramePoints, Planes, Strips, filter_in_place, inside_strip
 
 _CHUNK = 1 << 16  # points that are weighed at once
 _SIGNALS = 3  # weight * radius**k, k = 0, 1, 2
@@ -102,15 +102,15 @@ def barrier_weights(
       advance: called after every pass of the filter that smooths the guide.
     """
     steps = guide_steps_in_strips(photo, strips, config=config, advance=advance)
-    first = [np.concatenate([[0], np.cumsum(np.count_nonzero(own.edges, axis=1))]) for own in depth]
+    points = [FramePoints(own.edges, strips) for own in depth]
     for start in strips.starts():
         cut = tuple(strips.cut(frame, start) for frame in steps)
         planes = [
-            _depth_strip(*each, scale, strips, start)
-            for scale, each in enumerate(zip(depth, first, strict=True))
+            _depth_strip(own, values.depth, scale, strips, start)
+            for scale, (own, values) in enumerate(zip(points, depth, strict=True))
         ]
-        own = _barriers(parameters, cut, planes, np.int32(start), strips.size())
-        for frame, strip in zip(steps, own, strict=True):
+        weights = _barriers(parameters, cut, planes, np.int32(start), strips.size())
+        for frame, strip in zip(steps, weights, strict=True):
             strips.put(frame, start, strip)
     return steps
 
@@ -168,23 +168,14 @@ def spread_in_strips(
 
 
 def _depth_strip(
-    points: DepthPoints, first: np.ndarray, scale: int, strips: Strips, start: int
+    points: FramePoints, depth: np.ndarray, scale: int, strips: Strips, start: int
 ) -> Float[np.ndarray, "r w"]:
-    """`pyramid.cover` of the probabilities of one scale, in the strip from row `start` on.
-
-    `first` is the first point of each row.
-    """
+    """`pyramid.cover` of the probabilities at the points of one scale, in the photo's strip from row `start` on."""
     step = 2**scale
-    rows = slice(start // step, min(-(-(start + strips.rows) // step), points.edges.shape[0]))
-    mask = points.edges[rows]
-    plane = np.zeros(mask.shape, np.float32)
-    plane[mask] = points.depth[first[rows.start] : first[max(rows.stop, rows.start)]]
-    cover = plane.repeat(step, axis=0).repeat(step, axis=1)[start - rows.start * step :][: strips.rows]
-    out = np.zeros((strips.rows, strips.columns), np.float32)
-    width = min(cover.shape[1], strips.width)
-    height = min(cover.shape[0], strips.height - start)
-    out[:height, :width] = cover[:height, :width]
-    return out
+    first = start // step
+    rows = points.rows(depth, first, -(-(start + strips.rows) // step))
+    cover = rows.repeat(step, axis=0).repeat(step, axis=1)[start - first * step :][: strips.rows]
+    return strips.cut(np.pad(cover, ((0, 0), (0, strips.width - cover.shape[1]))), 0)
 
 
 def _signal(points: list[ScalePoints], power: int, strips: Strips) -> Float[np.ndarray, "h w"]:

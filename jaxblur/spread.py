@@ -3,8 +3,8 @@
 Every reading counts by its precision, by its level (those near either end of a scale's range say little: the next scale
 knows better) and by how sure the networks are of it.
 
-The readings are spread by normalised convolutions of several extents at once, over one field of barriers: next to an
-edge the narrow one decides, far from all edges the wide one.
+The readings are spread by normalised convolutions of several extents at once, over one field of barriers, which stop
+all of them alike.
 """
 
 import math
@@ -24,6 +24,7 @@ from jaxblur.recursion import Method
 
 ITERATIONS = 4  # of the filter
 _FAR = 1e-4  # weight of the mean over the whole photo, to be seen where no edge is in reach
+_UNKNOWN = 3.25  # px, the radius without any evidence: the middle of the levels
 _SURE, _SURE_SHARE = 0.5, 0.25  # an answer within so many px, or this share of it, is right
 _ROLES = 4  # of a scale: the only one, the finest, one between, the coarsest
 
@@ -50,11 +51,11 @@ def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
     Returns:
       `level_weight`: (4, levels) logarithm of the weight of a reading of each level, by the role of its scale (only,
       finest, between, coarsest). `scale_weight`: (4,) likewise by scale. `powers`: (3,) exponents of precision and
-      reliability, and rate of decay with the probability of a depth edge. `least`: log of the least variance
-      of a reading, in px of its scale. `middle`: px, the radius where nothing is known. `sharp`: px, what a reading of
-      the first level is taken for, in the direction of 0. `extent`: (3,) log px. `share`: (3,) log. `range`: log of the
-      guide's step that stops as much as one extent of distance. `penalty`: (4,) what a certain depth edge of each scale
-      stops, before softplus. `confidence`: (3,) logistic weights of one, log weight at hand and disagreement.
+      reliability, and rate of decay with the probability of a depth edge. `least`: log of the least variance of
+      a reading, in px of its scale. `sharp`: px, what a reading of the first level is taken for, in the direction of 0.
+      `extent`: (3,) log px. `share`: (3,) log. `range`: log of the guide's step that stops as much as one extent of
+      distance. `penalty`: (4,) what a certain depth edge of each scale stops, before softplus. `confidence`: (3,)
+      logistic weights of one, log weight at hand and disagreement.
     """
     levels = jnp.asarray(network.levels, jnp.float32)
     last, step = levels[-1], levels[1] - levels[0]
@@ -66,7 +67,6 @@ def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
         "scale_weight": jnp.zeros(MAX_SCALES),
         "powers": jnp.asarray([0.5, 1.0, 3.0]),
         "least": jnp.asarray(-3.2),
-        "middle": (levels[0] + last) / 2,
         "sharp": jnp.asarray(0.2),
         "extent": jnp.log(jnp.asarray([4.0, 16.0, 48.0])),
         "share": jnp.zeros(3),
@@ -256,9 +256,9 @@ def conclude(
     weight = smoothed[0]
     far = jnp.asarray(_FAR, weight.dtype) * means
     total = weight + far[0]
-    middle = parameters["middle"].astype(weight.dtype)
-    radius = jnp.maximum(quotient(smoothed[1] + far[1], total, middle), 0)
-    square = quotient(smoothed[2] + far[2], total, middle**2)
+    unknown = jnp.asarray(_UNKNOWN, weight.dtype)
+    radius = jnp.maximum(quotient(smoothed[1] + far[1], total, unknown), 0)
+    square = quotient(smoothed[2] + far[2], total, unknown**2)
     disagreement = jnp.sqrt(jnp.maximum(square - radius**2, 1e-6)) / (radius + 0.5)
     constant, of_weight, of_disagreement = parameters["confidence"]
     log_weight = jnp.log(jnp.maximum(weight, 1e-12))

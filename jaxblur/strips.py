@@ -66,11 +66,15 @@ class FramePoints:
 
     def strip(self, values: Float[np.ndarray, " k"], start: int) -> Float[np.ndarray, "r w"]:
         """The values in that strip, 0 elsewhere."""
-        mask = self.mask(start)
-        strip = np.zeros(mask.shape, np.float32)
-        end = min(start + self.strips.rows, self.strips.height)
-        strip[mask] = values[self._first[start] : self._first[end]]
-        return strip
+        return self.strips.cut(self.rows(values, start, start + self.strips.rows), 0)
+
+    def rows(self, values: Float[np.ndarray, " k"], start: int, end: int) -> Float[np.ndarray, "r w"]:
+        """The values in the rows from `start` to before `end`, as far as the frame has them, 0 elsewhere."""
+        mask = self.chosen[start:end]
+        plane = np.zeros(mask.shape, np.float32)
+        first, last = self._first[np.minimum((start, end), len(self.chosen))]
+        plane[mask] = values[first:last]
+        return plane
 
 
 def inside_strip(shape: tuple[int, ...], first: Int[Array, ""], size: Int[Array, " 2"]) -> Bool[Array, "r w"]:

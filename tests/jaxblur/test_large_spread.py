@@ -9,7 +9,7 @@ import pytest
 from jaxblur import large_spread, memory, pipeline, spread
 from jaxblur.pyramid import cover
 from jaxblur.reading import EdgeReading
-from jaxblur.strips import Strips
+from jaxblur.strips import FramePoints, Strips
 from tests.jaxblur.test_large import assert_identical, in_strips
 from tests.jaxblur.test_pipeline import photo_like, weights  # noqa: F401
 from tests.jaxblur.test_third_stage import third  # noqa: F401
@@ -57,7 +57,7 @@ def test_own_edges_are_used_at_every_scale(third, photo, rng):
 
 def test_no_edge_gives_the_middle(third):
     result = in_strips(np.full((*SHAPE, 3), 90, np.uint8), third)
-    np.testing.assert_array_equal(result.radius, np.float32(third.variables["params"]["spread"]["middle"]))
+    np.testing.assert_array_equal(result.radius, np.float32(3.25))
     assert not result.edges.any() and not result.confidence.any() and np.isnan(result.sparse_radius).all()
 
 
@@ -116,9 +116,9 @@ def test_depth_edges_are_where_the_one_program_has_them(shape, rng):
     for rows in (1, 5, 8, 50):
         strips = Strips(*shape, rows, 64)
         for scale, own in enumerate(points):
-            first = np.concatenate([[0], np.cumsum(np.count_nonzero(own.edges, axis=1))])
+            where = FramePoints(own.edges, strips)
             for start in strips.starts():
-                got = large_spread._depth_strip(own, first, scale, strips, start)
+                got = large_spread._depth_strip(where, own.depth, scale, strips, start)
                 wanted = planes[scale][start : start + rows]
                 np.testing.assert_array_equal(got[: len(wanted), : shape[1]], wanted)
                 assert not got[len(wanted) :].any() and not got[:, shape[1] :].any()
