@@ -102,12 +102,12 @@ def propagation_alone(case: Case) -> Callable[[], Any]:
     """The propagation of made-up readings; its time does not depend on them."""
     height, width = case.image.shape[:2]
     config, inner = case.config.propagation, (case.size[0], case.size[1])
-    planes = jax.random.uniform(jax.random.key(0), (4, height, width))
+    planes = jax.random.uniform(jax.random.key(0), (5, height, width))
     planes = planes.at[0].set(planes[0] < 0.1)
 
     @jax.jit
     def two_stages(image: jax.Array, planes: jax.Array) -> Any:
-        weight, radius, reliability, depth = planes
+        weight, radius, reliability, depth, _ = planes
         return propagation.propagate(
             radius, weight, depth, image, reliability=reliability, config=config, size=inner
         )

@@ -58,10 +58,12 @@ def make_photo(side: int, share: float, texture: np.ndarray) -> np.ndarray:
 
 def add_third_stage(weights: Any) -> Any:
     """The same networks with a third stage as it is before training."""
+    import jax
+
     from jaxblur import spread
 
     network = dataclasses.replace(weights.network, pyramid=True)
-    parameters = weights.variables["params"] | {"spread": spread.init_parameters(network)}
+    parameters = weights.variables["params"] | {"spread": spread.init_parameters(network, jax.random.key(0))}
     return dataclasses.replace(weights, variables=weights.variables | {"params": parameters}, network=network)
 
 

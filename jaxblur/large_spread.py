@@ -7,25 +7,27 @@ weights that all extents share, and only these are kept, in two planes.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from jaxblur import spread
 from jaxblur.architecture import NetworkConfig
 from jaxblur.config import Config
 from jaxblur.domain_transform import coupled_pixels, domain_weights
+from jaxblur.guide import REACH, SCALES, GuideNet
 from jaxblur.large_propagation import guide_steps_in_strips
+from jaxblur.pyramid import halve
 from jaxblur.reading import EdgeReading
 from jaxblur.strips import FramePoints, Planes, Strips, filter_in_place, inside_strip
 
 _CHUNK = 1 << 16  # points that are weighed at once
 _SIGNALS = 3  # weight * radius**k, k = 0, 1, 2
 
-Parameters = dict[str, Array]
+Parameters = dict[str, Any]
 
 
 class DepthPoints(NamedTuple):
@@ -109,7 +111,8 @@ def barrier_weights(
             _depth_strip(own, values.depth, scale, strips, start)
             for scale, (own, values) in enumerate(zip(points, depth, strict=True))
         ]
-        weights = _barriers(parameters, cut, planes, np.int32(start), strips.size())
+        gain = _gain_strip(points, depth, parameters, strips, start)
+        weights = _barriers(parameters, cut, planes, gain, np.int32(start), strips.size())
         for frame, strip in zip(steps, weights, strict=True):
             strips.put(frame, start, strip)
     return steps
@@ -178,6 +181,39 @@ def _depth_strip(
     return strips.cut(np.pad(cover, ((0, 0), (0, strips.width - cover.shape[1]))), 0)
 
 
+def _gain_strip(
+    points: list[FramePoints],
+    depth: list[DepthPoints],
+    parameters: Parameters,
+    strips: Strips,
+    start: int,
+) -> Float[np.ndarray, "r w"]:
+    """`guide.guide_gain` of the photo's strip from row `start` on."""
+    # Rows of the half-size copy, the same number in all strips: those of the strip, and as far as they see.
+    first, count = start // 2 - REACH, strips.rows // 2 + 1 + 2 * REACH
+    width = strips.columns // 2
+    planes = np.zeros((count, width, 2 * SCALES), np.float32)
+    for scale, (own, values) in enumerate(zip(points[:SCALES], depth, strict=False)):
+        ones = np.ones_like(values.depth)
+        for plane, of_points in enumerate((ones, values.depth)):
+            rows = _half_rows(own, of_points, scale, max(first, 0), first + count)[:, :width]
+            planes[max(-first, 0) :][: len(rows), : rows.shape[1], 2 * scale + plane] = rows
+    gain = np.asarray(_answer(parameters["guide"], planes, np.int32(first), strips.size()))
+    gain = gain[REACH:-REACH].repeat(2, axis=0).repeat(2, axis=1)[start % 2 :][: strips.rows]
+    return strips.cut(np.pad(gain, ((0, 0), (0, strips.columns - gain.shape[1]))), 0)
+
+
+def _half_rows(
+    points: FramePoints, values: np.ndarray, scale: int, start: int, end: int
+) -> Float[np.ndarray, "r w2"]:
+    """Values at the points of one scale as the half-size copy has them, as far as it has rows `start` to `end`."""
+    if scale == 0:
+        return np.asarray(halve(points.rows(values, 2 * start, 2 * end)))  # type: ignore[arg-type]
+    step = 2 ** (scale - 1)
+    rows = points.rows(values, start // step, -(-end // step))
+    return rows.repeat(step, axis=0).repeat(step, axis=1)[start % step :][: end - start]
+
+
 def _signal(points: list[ScalePoints], power: int, strips: Strips) -> Float[np.ndarray, "h w"]:
     """weight * radius**power of all scales, where `pyramid.place` puts it."""
     plane = np.zeros((strips.height, strips.width), np.float32)
@@ -202,14 +238,20 @@ def _weigh(parameters, reading, scales, *, network: NetworkConfig, scale: int):
 
 
 @jax.jit
-def _barriers(parameters, steps, depth, start, size):
+def _answer(parameters, planes, first, size):
+    """What the guide network says of some rows of the half-size copy, the first of them maybe above it."""
+    return GuideNet().apply({"params": parameters}, planes, inside_strip(planes.shape[:2], first, size // 2))
+
+
+@jax.jit
+def _barriers(parameters, steps, depth, gain, start, size):
     """Weights of a filter between whose pixels there is nothing but barriers, in a strip."""
     parts = [spread.depth_barrier(parameters, plane, scale) for scale, plane in enumerate(depth)]
     barrier = functools.reduce(jnp.add, parts)
     with_row_above = (barrier.shape[0] + 1, barrier.shape[1])
     across, down = coupled_pixels(inside_strip(with_row_above, start - 1, size))
     return domain_weights(
-        spread.barriers(parameters, steps, barrier),
+        spread.barriers(steps, spread.step_stop(parameters, gain), barrier),
         (across[1:], down[1:]),
         sigma_s=1.0,
         num_iterations=spread.ITERATIONS,

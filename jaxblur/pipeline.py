@@ -181,8 +181,8 @@ def _estimate_at_all_scales(
     parameters = weights.variables["params"]["spread"]
     readings = read_scales(weights, image, size, edges, given=given, tiles=tiles, config=config)
     scales = count_scales_traced(size)
-    evidence = gather(parameters, readings, weights.network, shape=image.shape[:2], scales=scales)
     inner = (size[0], size[1])
+    evidence = gather(parameters, readings, weights.network, shape=image.shape[:2], scales=scales, size=inner)
     steps = guide_steps(smooth_guide(image, inner, config=config.propagation))
     radius, confidence = spread(parameters, evidence, steps, method=config.propagation.method, size=inner)
     finest = readings[0][0]

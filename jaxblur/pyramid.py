@@ -44,8 +44,6 @@ def cover(plane: Shaped[Array, "h2 w2"], scale: int, shape: tuple[int, ...]) -> 
 
     Arguments as for `place`.
     """
-    if scale == 0:
-        return plane
     step = 2**scale
     rows, cols = (-(-length // step) for length in shape)
     full = jnp.repeat(jnp.repeat(plane[:rows, :cols], step, axis=0), step, axis=1)

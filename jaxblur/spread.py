@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxblur.architecture import NetworkConfig
 from jaxblur.domain_transform import Size, filter_by_distances, inside_mask
+from jaxblur.guide import guide_gain, init_guide
 from jaxblur.propagation import quotient
 from jaxblur.pyramid import MAX_SCALES, cover, place
 from jaxblur.reading import EdgeReading
@@ -26,6 +27,7 @@ ITERATIONS = 4  # of the filter
 _FAR = 1e-4  # weight of the mean over the whole photo, to be seen where no edge is in reach
 _UNKNOWN = 3.25  # px, the radius without any evidence: the middle of the levels
 _SURE, _SURE_SHARE = 0.5, 0.25  # an answer within so many px, or this share of it, is right
+_MOST_GAIN = 8.0
 _ROLES = 4  # of a scale: the only one, the finest, one between, the coarsest
 
 
@@ -37,15 +39,17 @@ class Evidence(NamedTuple):
       weighted_radius: (H, W) weight times radius, px.
       weighted_square: (H, W) weight times squared radius.
       barrier: (H, W) what depth edges put in the way, in extents of any filter; see `depth_barrier`.
+      stop: (H, W) what a step of the photo by 1 puts in the way, likewise; see `step_stop`.
     """
 
     weight: Any
     weighted_radius: Any
     weighted_square: Any
     barrier: Any
+    stop: Any
 
 
-def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
+def init_parameters(network: NetworkConfig, key: jax.Array) -> dict[str, Any]:
     """Parameters of the third stage before training: plain choices that already work.
 
     Returns:
@@ -53,9 +57,10 @@ def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
       finest, between, coarsest). `scale_weight`: (4,) likewise by scale. `powers`: (3,) exponents of precision and
       reliability, and rate of decay with the probability of a depth edge. `least`: log of the least variance of
       a reading, in px of its scale. `sharp`: px, what a reading of the first level is taken for, in the direction of 0.
-      `extent`: (3,) log px. `share`: (3,) log. `range`: log of the guide's step that stops as much as one extent of
-      distance. `penalty`: (4,) what a certain depth edge of each scale stops, before softplus. `confidence`: (3,)
-      logistic weights of one, log weight at hand and disagreement.
+      `extent`: (3,) log px. `share`: (3,) log. `range`: log of the photo's step that stops as much as one extent of
+      distance, far from all edges. `penalty`: (4,) what a certain depth edge of each scale stops, before softplus.
+      `confidence`: (3,) logistic weights of one, log weight at hand and disagreement. `guide`: of the guide network,
+      see `guide`; the only ones that are random.
     """
     levels = jnp.asarray(network.levels, jnp.float32)
     last, step = levels[-1], levels[1] - levels[0]
@@ -73,11 +78,12 @@ def init_parameters(network: NetworkConfig) -> dict[str, Float[Array, "..."]]:
         "range": jnp.log(jnp.asarray(1.5)),
         "penalty": jnp.full(MAX_SCALES, 0.5),
         "confidence": jnp.asarray([1.0, 0.2, -2.0]),
+        "guide": init_guide(key),
     }
 
 
 def sharpest(
-    parameters: dict[str, Array], radius: Float[Array, "*n"], network: NetworkConfig
+    parameters: dict[str, Any], radius: Float[Array, "*n"], network: NetworkConfig
 ) -> Float[Array, "*n"]:
     """Radius of readings, px of their scale, with the scale from the first level to the second stretched to `sharp`.
 
@@ -90,7 +96,7 @@ def sharpest(
 
 
 def weigh_reading(
-    parameters: dict[str, Array],
+    parameters: dict[str, Any],
     reading: EdgeReading,
     edges: Bool[Array, "*n"],
     network: NetworkConfig,
@@ -131,12 +137,13 @@ def weigh_reading(
 
 
 def gather(
-    parameters: dict[str, Array],
+    parameters: dict[str, Any],
     readings: Sequence[tuple[EdgeReading, Bool[Array, "h2 w2"]]],
     network: NetworkConfig,
     *,
     shape: tuple[int, ...],
     scales: Int[Array, ""],
+    size: Size | None = None,
 ) -> Evidence:
     """Readings of all scales, finest first, put together in pixels of the photo.
 
@@ -146,19 +153,22 @@ def gather(
       network: whose levels they are.
       shape: height and width of the photo.
       scales: how many of the scales count.
+      size: true height and width of a photo in the top-left of padded arrays; may be traced.
     """
+    readings = [(reading, edges & (scale < scales)) for scale, (reading, edges) in enumerate(readings)]
     sums = [jnp.zeros(shape, readings[0][0].radius.dtype)] * 3
     barrier = jnp.zeros(shape, readings[0][0].radius.dtype)
     for scale, (reading, edges) in enumerate(readings):
         weight, radius = weigh_reading(parameters, reading, edges, network, scale=scale, scales=scales)
         powers = (weight, weight * radius, weight * radius**2)
         sums = [total + place(plane, scale, shape) for total, plane in zip(sums, powers, strict=True)]
-        depth = jnp.where(edges & (scale < scales), reading.depth, 0)
+        depth = jnp.where(edges, reading.depth, 0)
         barrier = barrier + cover(depth_barrier(parameters, depth, scale), scale, shape)
-    return Evidence(sums[0], sums[1], sums[2], barrier)
+    stop = step_stop(parameters, guide_gain(parameters["guide"], readings, shape=shape, size=size))
+    return Evidence(sums[0], sums[1], sums[2], barrier, stop)
 
 
-def depth_barrier(parameters: dict[str, Array], depth: Float[Array, "*n"], scale: int) -> Float[Array, "*n"]:
+def depth_barrier(parameters: dict[str, Any], depth: Float[Array, "*n"], scale: int) -> Float[Array, "*n"]:
     """What edges stop at every pixel of the photo that they stand for, in extents of any filter.
 
     Sharp objects end at an edge of the photo itself, blurred ones at edges of its smaller copies, 2^scale px wide.
@@ -171,24 +181,32 @@ def depth_barrier(parameters: dict[str, Array], depth: Float[Array, "*n"], scale
     return jax.nn.softplus(parameters["penalty"][scale]) * depth / 2 ** (scale + 1)
 
 
+def step_stop(parameters: dict[str, Any], gain: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """What a step of the photo by 1 stops, in extents of any filter.
+
+    Args:
+      parameters: see `init_parameters`.
+      gain: from `guide.guide_gain`; kept within bounds that training does not come near.
+    """
+    return jnp.exp(jnp.clip(gain, -_MOST_GAIN, _MOST_GAIN) - parameters["range"])
+
+
 def barriers(
-    parameters: dict[str, Array],
     steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+    stop: Float[Array, "h w"],
     barrier: Float[Array, "h w"],
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """What stops the spreading between a pixel and its left, and its upper, neighbour, in extents of any filter.
 
     Args:
-      parameters: see `init_parameters`.
-      steps: of the guide, from `domain_transform.channel_steps`, summed over channels.
-      barrier: of depth edges, see `Evidence`.
+      steps: of the smoothed photo, from `domain_transform.channel_steps`, summed over channels.
+      stop, barrier: see `Evidence`.
     """
-    stop = jnp.exp(-parameters["range"])
     return stop * steps[0] + barrier, stop * steps[1] + barrier
 
 
 def spread(
-    parameters: dict[str, Array],
+    parameters: dict[str, Any],
     evidence: Evidence,
     steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
     *,
@@ -200,7 +218,7 @@ def spread(
     Args:
       parameters: see `init_parameters`.
       evidence: see `gather`.
-      steps: of the guide, see `barriers`.
+      steps: of the smoothed photo, see `barriers`.
       method: form of the recursion, see `domain_transform.recursive_filter`.
       size: true height and width of a photo in the top-left of padded arrays; may be traced.
 
@@ -211,7 +229,7 @@ def spread(
 
 
 def smooth(
-    parameters: dict[str, Array],
+    parameters: dict[str, Any],
     evidence: Evidence,
     steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
     *,
@@ -222,7 +240,7 @@ def smooth(
 
     Arguments as in `spread`.
     """
-    stops = barriers(parameters, steps, evidence.barrier)
+    stops = barriers(steps, evidence.stop, evidence.barrier)
     inside = inside_mask(evidence.weight.shape, size)
     signals = jnp.where(inside[..., None], jnp.stack(evidence[:3], axis=-1), 0)
     total: Any = 0
@@ -240,7 +258,7 @@ def smooth(
 
 
 def conclude(
-    parameters: dict[str, Array], smoothed: Float[Array, "3 h w"], means: Float[Array, " 3"]
+    parameters: dict[str, Any], smoothed: Float[Array, "3 h w"], means: Float[Array, " 3"]
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """Radius and confidence from the smoothed evidence and its means over the photo.
 

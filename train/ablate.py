@@ -10,8 +10,8 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import jax
 import numpy as np
 import tyro
 
@@ -19,7 +19,13 @@ from jaxblur.weights import Weights, load_weights, save_weights
 
 _NONE = -40.0  # as a logarithm: nothing
 
-Parameters = dict[str, jax.Array]
+Parameters = dict[str, Any]
+
+
+def _no_opinion(parameters: Parameters) -> Parameters:
+    guide = parameters["guide"]
+    return parameters | {"guide": guide | {"kernel_last": guide["kernel_last"] * 0}}
+
 
 PIECES: dict[str, tuple[str, Callable[[Parameters], Parameters]]] = {
     "one-scale": (
@@ -32,7 +38,9 @@ PIECES: dict[str, tuple[str, Callable[[Parameters], Parameters]]] = {
     ),
     "no-depth-edges": (
         "E-Net is not asked: all edges are read, and none stops the filter",
-        lambda p: p | {"penalty": p["penalty"] * 0 + _NONE, "powers": p["powers"].at[2].set(0.0)},
+        lambda p: (
+            _no_opinion(p) | {"penalty": p["penalty"] * 0 + _NONE, "powers": p["powers"].at[2].set(0.0)}
+        ),
     ),
     "fine-depth-edges": (
         "depth edges of the photo itself stop the filter, those of its smaller copies do not",
@@ -41,6 +49,10 @@ PIECES: dict[str, tuple[str, Callable[[Parameters], Parameters]]] = {
     "no-guide": (
         "steps of the photo do not stop the filter",
         lambda p: p | {"range": p["range"] * 0 - _NONE},
+    ),
+    "no-guide-network": (
+        "all steps of the photo stop the filter alike",
+        _no_opinion,
     ),
     "no-weights": (
         "all readings of all scales count alike",

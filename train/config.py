@@ -110,10 +110,10 @@ class DenseConfig:
     """The third stage: composed scenes, some of them per step, read once by the networks of the first two."""
 
     steps: int = 300
-    scenes: int = 128  # composed for training
+    scenes: int = 448  # composed for training
     held_out: int = 32
     optimiser: OptimiserConfig = OptimiserConfig(
-        name="adam", adam_rate=0.1, average=0.98, decay_share=0.5, warmup_steps=20
+        rate=3e-2, adam_rate=0.1, average=0.98, decay_share=0.5, warmup_steps=20
     )
 
     def __post_init__(self) -> None:

@@ -43,8 +43,8 @@ class DenseStage:
         self._measure = jax.jit(self._errors)
 
     def init(self, key: jax.Array) -> state.TrainState:
-        """The plain choices of `spread.init_parameters`; nothing is random."""
-        return state.create(spread.init_parameters(self.network), {}, {}, self.optimiser)
+        """As `spread.init_parameters` has them."""
+        return state.create(spread.init_parameters(self.network, key), {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """This host's scenes of a step: its share of a file of readings, drawn by seed and step.

@@ -21,12 +21,12 @@ def rate_schedule(peak: float, config: OptimiserConfig, steps: int) -> optax.Sch
 def _muon_dimensions(params: Any) -> Any:
     """Convolution kernels are matrices of (taps x inputs, outputs); what is not a kernel goes to Adam."""
 
-    def dimensions(leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-        if leaf.ndim < 2:
+    def dimensions(path: Any, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+        if "kernel" not in jax.tree_util.keystr(path):
             return None
         return optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
 
-    return jax.tree.map(dimensions, params)
+    return jax.tree_util.tree_map_with_path(dimensions, params)
 
 
 def _dense_kernels(params: Any) -> Any:

@@ -59,8 +59,9 @@ def expected_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
         for name, leaf in dict[str, Any](flax.traverse_util.flatten_dict(tree, sep="/")).items()
     }
     if network.pyramid:
-        third = jax.eval_shape(lambda: init_parameters(network))
-        shapes |= {f"params/spread/{name}": leaf.shape for name, leaf in third.items()}
+        third = jax.eval_shape(lambda key: init_parameters(network, key), jax.random.key(0))
+        flat = dict[str, Any](flax.traverse_util.flatten_dict(third, sep="/"))
+        shapes |= {f"params/spread/{name}": leaf.shape for name, leaf in flat.items()}
     return shapes
 
 

@@ -1,5 +1,6 @@
 """Slow NumPy versions of the steps of the third stage, and inputs for them."""
 
+import jax
 import numpy as np
 
 from jaxblur import spread
@@ -12,10 +13,10 @@ LEVELS = np.asarray(NETWORK.levels)
 
 def some_parameters(rng, dtype=np.float32):
     """Not the plain choices: every entry matters."""
-    plain = spread.init_parameters(NETWORK)
-    changed = {name: np.asarray(leaf) + 0.1 * rng.normal(size=leaf.shape) for name, leaf in plain.items()}
+    plain = spread.init_parameters(NETWORK, jax.random.key(0))
+    changed = jax.tree.map(lambda leaf: np.asarray(leaf) + 0.1 * rng.normal(size=leaf.shape), plain)
     changed["extent"] = np.log([1.5, 4.0, 9.0])
-    return {name: np.asarray(leaf, dtype) for name, leaf in changed.items()}
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), changed)
 
 
 def some_reading(rng, shape, dtype=np.float32):
@@ -69,10 +70,35 @@ def oracle_barrier(parameters, readings, shape, scales):
     return barrier
 
 
-def oracle_spread(parameters, signals, barrier, steps):
+def oracle_gain(parameters, readings, shape, scales):
+    """The guide network, tap after tap."""
+    height, width = (length // 2 for length in shape)
+    x = np.zeros((height, width, 6))
+    for scale, (reading, edges) in enumerate(readings[: min(scales, 3)]):
+        for row, col in np.argwhere(edges):
+            own = slice(row >> 1, (row >> 1) + 1), slice(col >> 1, (col >> 1) + 1)
+            if scale:
+                own = tuple(slice(at << (scale - 1), (at + 1) << (scale - 1)) for at in (row, col))
+            share = 1 / 4 if scale == 0 else 1
+            x[(*own, 2 * scale)] += share
+            x[(*own, 2 * scale + 1)] += share * reading.depth[row, col]
+    for layer, step in enumerate((1, 2, 4, 8)):
+        kernel, y = parameters[f"kernel_{layer}"], np.zeros((height, width, 16))
+        for row, col in np.ndindex(height, width):
+            for i, j in np.ndindex(3, 3):
+                at = row + step * (i - 1), col + step * (j - 1)
+                if 0 <= at[0] < height and 0 <= at[1] < width:
+                    y[row, col] += x[at] @ kernel[i, j]
+        x = np.maximum(y, 0) + (x if layer else 0)
+    gain = np.zeros(shape)
+    gain[: 2 * height, : 2 * width] = (x @ parameters["kernel_last"])[..., 0].repeat(2, 0).repeat(2, 1)
+    return gain
+
+
+def oracle_spread(parameters, signals, barrier, stop, steps):
     """Domain transform of every signal by every extent, then the quotients."""
     shape, count = barrier.shape, spread.ITERATIONS
-    stops = [np.exp(-parameters["range"]) * step + barrier for step in steps]
+    stops = [stop * step + barrier for step in steps]
     smoothed = np.zeros(signals.shape)
     for log_extent, log_share in zip(parameters["extent"], parameters["share"], strict=True):
         extent, plane = np.exp(log_extent), np.array(signals, np.float64)

@@ -11,6 +11,7 @@ from tests.jaxblur.spread_oracle import (
     NETWORK,
     oracle_barrier,
     oracle_evidence,
+    oracle_gain,
     oracle_reading,
     oracle_spread,
     some_parameters,
@@ -59,13 +60,16 @@ def test_gather(scales, rng):
     barrier = oracle_barrier(parameters, readings, SHAPE, scales)
     assert (barrier > 0).sum() > 20
     np.testing.assert_allclose(got.barrier, barrier, rtol=1e-5)
+    gain = oracle_gain(parameters["guide"], readings, SHAPE, scales)
+    assert gain.std() > 0.05 and np.abs(gain).max() < 8
+    np.testing.assert_allclose(got.stop, np.exp(gain - parameters["range"]), rtol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (1, 12), (12, 1)])
 def test_spread(shape, rng):
     parameters, steps = some_parameters(rng), some_steps(rng, shape)
     evidence = some_evidence(rng, shape)
-    wanted = oracle_spread(parameters, np.stack(evidence[:3]), evidence.barrier, steps)
+    wanted = oracle_spread(parameters, np.stack(evidence[:3]), *evidence[3:], steps)
     for function in (SPREAD, spread.spread) if shape == SHAPE else (SPREAD,):
         got = function(parameters, spread.Evidence(*map(jnp.asarray, evidence)), steps)
         np.testing.assert_allclose(got[0], wanted[0], rtol=1e-4)
@@ -79,13 +83,14 @@ def some_evidence(rng, shape, share=0.3):
     weight = np.where(known, rng.uniform(0.5, 3, shape), 0).astype(np.float32)
     radius = rng.uniform(0.5, 8, shape).astype(np.float32)
     depth = np.where(known, rng.random(shape), 0).astype(np.float32)
-    return spread.Evidence(weight, weight * radius, weight * radius**2, depth)
+    stop = rng.uniform(0.1, 3, shape).astype(np.float32)
+    return spread.Evidence(weight, weight * radius, weight * radius**2, depth, stop)
 
 
 def test_float64_is_exact_and_stays(rng):
     parameters, steps = some_parameters(rng, np.float64), some_steps(rng, SHAPE)
     evidence = some_evidence(rng, SHAPE)
-    wanted = oracle_spread(parameters, np.stack(evidence[:3]).astype(float), evidence.barrier, steps)
+    wanted = oracle_spread(parameters, np.stack(evidence[:3]).astype(float), *evidence[3:], steps)
     with jax.enable_x64(True):
         as_double = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (parameters, evidence, steps))
         radius, confidence = SPREAD(*as_double)
@@ -115,7 +120,8 @@ def test_equal_readings_give_an_even_map(rng):
     """Whatever the guide and the weights."""
     parameters, steps = some_parameters(rng), some_steps(rng, SHAPE)
     weight = np.where(rng.random(SHAPE) < 0.2, rng.uniform(0.1, 5, SHAPE), 0).astype(np.float32)
-    evidence = spread.Evidence(weight, weight * 4, weight * 16, rng.random(SHAPE).astype(np.float32))
+    barrier, stop = rng.random((2, *SHAPE)).astype(np.float32)
+    evidence = spread.Evidence(weight, weight * 4, weight * 16, barrier, stop)
     radius, confidence = SPREAD(parameters, evidence, steps)
     np.testing.assert_allclose(radius, 4, rtol=1e-5)
     uneven = evidence._replace(weighted_square=weight * 25)  # the same mean, but the readings disagree
@@ -125,10 +131,10 @@ def test_equal_readings_give_an_even_map(rng):
 def test_units_of_radius_and_weight(rng):
     parameters, steps, evidence = some_parameters(rng), some_steps(rng, SHAPE), some_evidence(rng, SHAPE)
     radius, confidence = SPREAD(parameters, evidence, steps)
-    weight, first, second, depth = evidence
-    twice = spread.Evidence(weight, 2 * first, 4 * second, depth)
+    weight, first, second, *stops = evidence
+    twice = spread.Evidence(weight, 2 * first, 4 * second, *stops)
     np.testing.assert_allclose(SPREAD(parameters, twice, steps)[0], 2 * radius, rtol=1e-5)
-    stronger = spread.Evidence(8 * weight, 8 * first, 8 * second, depth)
+    stronger = spread.Evidence(8 * weight, 8 * first, 8 * second, *stops)
     same, surer = SPREAD(parameters, stronger, steps)
     np.testing.assert_allclose(same, radius, rtol=1e-5)
     assert (surer > confidence).all()
@@ -136,7 +142,7 @@ def test_units_of_radius_and_weight(rng):
 
 def test_a_reading_near_the_end_of_a_scale_counts_little():
     """Where the next scale knows better; and with one scale there is none."""
-    parameters = spread.init_parameters(NETWORK)
+    parameters = spread.init_parameters(NETWORK, jax.random.key(0))
     ends = np.float32([0.5, 3.0, 6.0])
     reading = EdgeReading(ends, np.full(3, 0.3, np.float32), np.ones(3, np.float32), np.zeros(3, np.float32))
 
@@ -155,7 +161,7 @@ def test_a_reading_near_the_end_of_a_scale_counts_little():
 
 def test_no_evidence_is_the_middle_without_confidence(rng):
     """And nothing is lost to NaN, in values or gradients."""
-    parameters, steps = spread.init_parameters(NETWORK), some_steps(rng, (6, 7))
+    parameters, steps = spread.init_parameters(NETWORK, jax.random.key(0)), some_steps(rng, (6, 7))
     reading = EdgeReading(*np.zeros((4, 6, 7), np.float32))
     none = np.zeros((6, 7), bool)
 
@@ -189,7 +195,7 @@ def test_padding_leaves_no_trace(rng):
 
 def test_a_depth_edge_stops_the_spreading():
     """Two sides, two radii: the certain depth edge between them keeps them apart."""
-    parameters = spread.init_parameters(NETWORK)
+    parameters = spread.init_parameters(NETWORK, jax.random.key(0))
     weight = np.zeros((5, 21), np.float32)
     weight[:, [2, 18]] = 1
     radius = np.where(np.arange(21) < 10, 1, 5).astype(np.float32) * np.ones_like(weight)
@@ -200,7 +206,7 @@ def test_a_depth_edge_stops_the_spreading():
     def difference(penalty, depth):
         changed = parameters | {"penalty": jnp.full(4, penalty, jnp.float32)}
         barrier = spread.depth_barrier(changed, depth, 0)
-        evidence = spread.Evidence(weight, weight * radius, weight * radius**2, barrier)
+        evidence = spread.Evidence(weight, weight * radius, weight * radius**2, barrier, steps[0])
         result = np.asarray(SPREAD(parameters, evidence, steps)[0])
         return (result[:, 15] - result[:, 5]).mean()
 
@@ -229,7 +235,7 @@ def test_a_photo_and_its_half_agree():
     maps = {}
     for factor, shape in [(1, (192, 200)), (0.5, (96, 100))]:
         readings, scales = oracle_photo(*shape, factor)
-        parameters = spread.init_parameters(NETWORK)
+        parameters = spread.init_parameters(NETWORK, jax.random.key(0))
         evidence = spread.gather(parameters, readings, NETWORK, shape=shape, scales=jnp.int32(scales))
         middle = np.zeros(shape, np.float32)
         middle[:, shape[1] // 2] = 50  # the guide's border between the two sides

@@ -19,7 +19,10 @@ from tests.jaxblur.test_pipeline import TINY, photo_like, weights  # noqa: F401
 def third(weights):
     """The tiny networks with a third stage that differs from the plain choices."""
     network = dataclasses.replace(TINY, pyramid=True)
-    parameters = spread.init_parameters(network) | {
+    plain = spread.init_parameters(network, jax.random.key(0))
+    last = 0.3 * jax.random.normal(jax.random.key(1), plain["guide"]["kernel_last"].shape)
+    parameters = plain | {
+        "guide": plain["guide"] | {"kernel_last": last},
         "scale_weight": jnp.asarray([0.3, -0.5, 0.2, 0.1]),
         "share": jnp.asarray([0.5, 0.0, -0.7]),
         "extent": jnp.log(jnp.asarray([2.0, 7.0, 23.0])),
@@ -83,7 +86,9 @@ def test_it_can_be_trained_through(third, rng):
         )
         return (result.radius + result.confidence)[:60, :50].mean()
 
-    for name, leaf in gradient(third.variables["params"]["spread"]).items():
+    gradients = gradient(third.variables["params"]["spread"])
+    guide = gradients.pop("guide")
+    for name, leaf in {**gradients, **guide}.items():
         assert np.isfinite(leaf).all(), name
         if name != "sharp":  # these networks call nothing sharp
             assert np.abs(leaf).max() > 0, name

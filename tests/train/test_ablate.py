@@ -17,12 +17,12 @@ def shipped():
 
 def _map(weights, readings, steps):
     """Radius of a photo from readings at two scales, with the third stage of `weights`."""
-    parameters = weights.variables["params"]["spread"]
-    shape = readings[0][1].shape
-    evidence = spread.gather(
-        parameters, readings, weights.network, shape=shape, scales=jnp.int32(len(readings))
-    )
-    return spread.spread(parameters, evidence, steps)[0]
+    return spread.spread(weights.variables["params"]["spread"], _evidence(weights, readings), steps)[0]
+
+
+def _evidence(weights, readings):
+    parameters, shape = weights.variables["params"]["spread"], readings[0][1].shape
+    return spread.gather(parameters, readings, weights.network, shape=shape, scales=jnp.int32(len(readings)))
 
 
 def _readings(rng, **changes):
@@ -57,6 +57,8 @@ def test_the_piece_named_is_what_no_longer_counts(shipped, rng):
     plain = [(reading._replace(depth=jnp.zeros_like(reading.depth)), edges) for reading, edges in readings]
     no_depth = ablate.without(shipped, "no-depth-edges")
     np.testing.assert_allclose(_map(no_depth, readings, steps), _map(no_depth, plain, steps), atol=1e-4)
+    alike = ablate.without(shipped, "no-guide-network")
+    assert np.ptp(_evidence(shipped, readings).stop) > 1e-3 and np.ptp(_evidence(alike, readings).stop) == 0
     one = ablate.without(shipped, "one-scale")
     (fine, edges), (coarse, coarse_edges) = readings
     other = [(fine, edges), (coarse._replace(radius=coarse.radius + 1), coarse_edges)]

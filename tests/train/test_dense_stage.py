@@ -54,7 +54,7 @@ def scene(rng, value, *, reading=None):
 
 
 def test_errors_add_up(stage, rng):
-    parameters = spread.init_parameters(stage.network)
+    parameters = spread.init_parameters(stage.network, jax.random.key(0))
     sums = {k: np.asarray(v) for k, v in stage._errors(parameters, scene(rng, 3.0, reading=3.5)).items()}
     radius, _ = spread.conclude(parameters, *stage._smooth(parameters, scene(rng, 3.0, reading=3.5)))
     assert 3.4 < float(radius.min()) <= float(radius.max()) < 3.7
@@ -67,7 +67,7 @@ def test_errors_add_up(stage, rng):
 
 def test_the_loss_teaches_map_and_confidence_apart(stage, rng):
     """Gradient of the confidence's loss reaches its own parameters only; a perfect map leaves it alone."""
-    parameters = spread.init_parameters(stage.network)
+    parameters = spread.init_parameters(stage.network, jax.random.key(0))
 
     def loss(parameters, one):
         return stage._loss(parameters, one)[0]
@@ -80,7 +80,7 @@ def test_the_loss_teaches_map_and_confidence_apart(stage, rng):
 
 @pytest.mark.parametrize(("radius", "truth"), [(3.0, 3.0), (2.0, 4.0), (1.0, 14.0)])
 def test_large_errors_count_by_their_logarithm(stage, radius, truth):
-    parameters = spread.init_parameters(stage.network)
+    parameters = spread.init_parameters(stage.network, jax.random.key(0))
     smoothed = jnp.asarray([1.0, radius, radius**2])[:, None, None] * jnp.ones((1, 6, 7))
     means = smoothed[:, 0, 0]
     loss, metrics = map_loss.map_loss(parameters, smoothed, means, jnp.full((6, 7), truth))

@@ -35,7 +35,9 @@ def stage(tmp_path_factory):
     )
     network = dataclasses.replace(config.network, normalisation="bias", pyramid=True, width=4, hidden=(4, 4))
     params = dict(forward.init_variables(jax.random.key(0), network)["params"])
-    weights = Weights({"params": {**params, "spread": spread.init_parameters(network)}}, network)
+    weights = Weights(
+        {"params": {**params, "spread": spread.init_parameters(network, jax.random.key(0))}}, network
+    )
     folder, source = tmp_path_factory.mktemp("scenes"), scene_source(config.data, config.scene)
     scenes = [SceneViews(folder, source, config.scene, count=8, split=s) for s in ("train", "held_out")]
     return JointStage(config, weights, tuple(scenes))
