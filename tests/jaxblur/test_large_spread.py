@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxblur import large_spread, memory, pipeline, spread
+from jaxblur.guide import guide_gain
 from jaxblur.pyramid import cover
 from jaxblur.reading import EdgeReading
 from jaxblur.strips import FramePoints, Strips
@@ -122,6 +123,26 @@ def test_depth_edges_are_where_the_one_program_has_them(shape, rng):
                 wanted = planes[scale][start : start + rows]
                 np.testing.assert_array_equal(got[: len(wanted), : shape[1]], wanted)
                 assert not got[len(wanted) :].any() and not got[:, shape[1] :].any()
+
+
+@pytest.mark.parametrize("shape", [(97, 40), (38, 23), (9, 8)])
+def test_the_guide_says_what_it_does_in_the_one_program(shape, third, rng):
+    """Of four scales, of which it sees three, whatever the strips."""
+    parameters, points, readings = third.variables["params"]["spread"], [], []
+    for scale in range(4):
+        own = (shape[0] >> scale, shape[1] >> scale)
+        edges, planes = rng.random(own) < 0.2, rng.random((4, *own)).astype(np.float32)
+        points.append(large_spread.DepthPoints(edges, planes[3][edges]))
+        readings.append((EdgeReading(*map(jnp.asarray, planes)), jnp.asarray(edges)))
+    wanted = np.asarray(guide_gain(parameters["guide"], readings, shape=shape))
+    assert wanted.std() > 0.01
+    for rows in (1, 7, 100):
+        strips = Strips(*shape, rows, 64)
+        where = [FramePoints(own.edges, strips) for own in points]
+        for start in strips.starts():
+            got = large_spread._gain_strip(where, points, parameters, strips, start)
+            here = wanted[start : start + rows]
+            np.testing.assert_allclose(got[: len(here), : shape[1]], here, rtol=1e-5, atol=1e-6)
 
 
 def test_plan_of_the_third_stage(third, monkeypatch):
