@@ -194,9 +194,9 @@ def _gain_strip(
     width = strips.columns // 2
     planes = np.zeros((count, width, 2 * SCALES), np.float32)
     for scale, (own, values) in enumerate(zip(points[:SCALES], depth, strict=False)):
-        ones = np.ones_like(values.depth)
-        for plane, of_points in enumerate((ones, values.depth)):
-            rows = _half_rows(own, of_points, scale, max(first, 0), first + count)[:, :width]
+        frames = own.mask_rows, functools.partial(own.rows, values.depth)
+        for plane, rows_of in enumerate(frames):
+            rows = _half_rows(rows_of, scale, max(first, 0), first + count)[:, :width]
             planes[max(-first, 0) :][: len(rows), : rows.shape[1], 2 * scale + plane] = rows
     gain = np.asarray(_answer(parameters["guide"], planes, np.int32(first), strips.size()))
     gain = gain[REACH:-REACH].repeat(2, axis=0).repeat(2, axis=1)[start % 2 :][: strips.rows]
@@ -204,13 +204,13 @@ def _gain_strip(
 
 
 def _half_rows(
-    points: FramePoints, values: np.ndarray, scale: int, start: int, end: int
+    rows_of: Callable[[int, int], np.ndarray], scale: int, start: int, end: int
 ) -> Float[np.ndarray, "r w2"]:
-    """Values at the points of one scale as the half-size copy has them, as far as it has rows `start` to `end`."""
+    """A plane of one scale as the half-size copy has it, as far as it has rows `start` to `end`."""
     if scale == 0:
-        return np.asarray(halve(points.rows(values, 2 * start, 2 * end)))  # type: ignore[arg-type]
+        return np.asarray(halve(rows_of(2 * start, 2 * end)))  # type: ignore[arg-type]
     step = 2 ** (scale - 1)
-    rows = points.rows(values, start // step, -(-end // step))
+    rows = rows_of(start // step, -(-end // step))
     return rows.repeat(step, axis=0).repeat(step, axis=1)[start % step :][: end - start]
 
 

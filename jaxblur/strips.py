@@ -64,6 +64,10 @@ class FramePoints:
         """The chosen pixels of the strip from row `start` on."""
         return self.strips.cut(self.chosen, start)
 
+    def mask_rows(self, start: int, end: int) -> Float[np.ndarray, "r w"]:
+        """1 at the chosen pixels of the rows from `start` to before `end`, as far as the frame has them, else 0."""
+        return self.chosen[start:end].astype(np.float32)
+
     def strip(self, values: Float[np.ndarray, " k"], start: int) -> Float[np.ndarray, "r w"]:
         """The values in that strip, 0 elsewhere."""
         return self.strips.cut(self.rows(values, start, start + self.strips.rows), 0)
