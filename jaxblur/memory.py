@@ -15,7 +15,7 @@ DETECTED_EDGES = 0.25
 _PROCESS = 0.5e9
 _TILE_NEED = {512: 2.0e9, 256: 0.75e9, 128: 0.3e9}
 _STRIPS = 0.2e9
-_ALL_SCALES, _THIRD_STAGE = 0.85e9, 125  # more compiled programs; bytes per pixel throughout
+_ALL_SCALES, _THIRD_STAGE = 0.85e9, 170  # more compiled programs; bytes per pixel throughout
 
 TILES = tuple(_TILE_NEED)
 """Sides of tiles to choose from, px, fastest first."""
