@@ -19,7 +19,7 @@ from jaxblur.domain_transform import Size, inside_mask
 from jaxblur.pyramid import cover, halve
 from jaxblur.reading import EdgeReading
 
-SCALES = 3  # of the pyramid that are looked at; they are the least that photos to train on have
+SCALES = 3  # of the pyramid that are looked at; the scenes that it is trained on have no more
 DILATIONS = (1, 2, 4, 8)
 REACH = sum(DILATIONS)  # px of the half-size copy from which an answer can depend on edges
 _CHANNELS = 16

@@ -27,7 +27,7 @@ ITERATIONS = 4  # of the filter
 _FAR = 1e-4  # weight of the mean over the whole photo, to be seen where no edge is in reach
 _UNKNOWN = 3.25  # px, the radius without any evidence: the middle of the levels
 _SURE, _SURE_SHARE = 0.5, 0.25  # an answer within so many px, or this share of it, is right
-_MOST_GAIN = 8.0
+_MOST_GAIN = 8.0  # of the guide network: no weights make a step infinite
 _ROLES = 4  # of a scale: the only one, the finest, one between, the coarsest
 
 
