@@ -174,10 +174,8 @@ def _depth_strip(
     points: FramePoints, depth: np.ndarray, scale: int, strips: Strips, start: int
 ) -> Float[np.ndarray, "r w"]:
     """`pyramid.cover` of the probabilities at the points of one scale, in the photo's strip from row `start` on."""
-    step = 2**scale
-    first = start // step
-    rows = points.rows(depth, first, -(-(start + strips.rows) // step))
-    cover = rows.repeat(step, axis=0).repeat(step, axis=1)[start - first * step :][: strips.rows]
+    rows_of = functools.partial(points.rows, depth)
+    cover = _cover_rows(rows_of, 2**scale, start, start + strips.rows)
     return strips.cut(np.pad(cover, ((0, 0), (0, strips.width - cover.shape[1]))), 0)
 
 
@@ -209,7 +207,13 @@ def _half_rows(
     """A plane of one scale as the half-size copy has it, as far as it has rows `start` to `end`."""
     if scale == 0:
         return np.asarray(halve(rows_of(2 * start, 2 * end)))  # type: ignore[arg-type]
-    step = 2 ** (scale - 1)
+    return _cover_rows(rows_of, 2 ** (scale - 1), start, end)
+
+
+def _cover_rows(
+    rows_of: Callable[[int, int], np.ndarray], step: int, start: int, end: int
+) -> Float[np.ndarray, "r w"]:
+    """Rows of a plane, each value repeated over `step` x `step` px, as far as it has rows `start` to `end` of these."""
     rows = rows_of(start // step, -(-end // step))
     return rows.repeat(step, axis=0).repeat(step, axis=1)[start % step :][: end - start]
 

@@ -1,7 +1,7 @@
 """`python -m train.ablate`: weights with one piece of the third stage taken away, to be evaluated beside the whole.
 
     python -m train.ablate --output ablated
-    python -m eval folder=scenes --unit radius --methods jaxblur jaxblur=ablated/no-guide.safetensors --output results
+    python -m eval folder=scenes --unit radius --methods jaxblur jaxblur=ablated/no-steps.safetensors --output results
 
 The other parameters stay as trained with the piece, so a piece looks a little more useful than it is.
 """
@@ -46,7 +46,7 @@ PIECES: dict[str, tuple[str, Callable[[Parameters], Parameters]]] = {
         "depth edges of the photo itself stop the filter, those of its smaller copies do not",
         lambda p: p | {"penalty": p["penalty"].at[1:].set(_NONE)},
     ),
-    "no-guide": (
+    "no-steps": (
         "steps of the photo do not stop the filter",
         lambda p: p | {"range": p["range"] * 0 - _NONE},
     ),

@@ -52,7 +52,7 @@ def test_the_piece_named_is_what_no_longer_counts(shipped, rng):
     steps = tuple(jnp.asarray(rng.random((40, 50)), jnp.float32) for _ in range(2))
     readings = _readings(rng)
     flat = tuple(jnp.zeros_like(step) for step in steps)
-    unguided = ablate.without(shipped, "no-guide")
+    unguided = ablate.without(shipped, "no-steps")
     np.testing.assert_allclose(_map(unguided, readings, steps), _map(unguided, readings, flat), atol=1e-4)
     plain = [(reading._replace(depth=jnp.zeros_like(reading.depth)), edges) for reading, edges in readings]
     no_depth = ablate.without(shipped, "no-depth-edges")
@@ -68,13 +68,13 @@ def test_the_piece_named_is_what_no_longer_counts(shipped, rng):
 def test_files_and_bad_input(shipped, tmp_path, capsys):
     assert ablate.main(["--output", str(tmp_path)]) == 0
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(ablate.PIECES)
-    loaded = load_weights(tmp_path / "no-guide.safetensors")
-    wanted = ablate.without(shipped, "no-guide")
+    loaded = load_weights(tmp_path / "no-steps.safetensors")
+    wanted = ablate.without(shipped, "no-steps")
     jax.tree.map(np.testing.assert_array_equal, loaded.variables, wanted.variables)
     with pytest.raises(ValueError, match="piece must be one of one-scale, .* got 'guide'"):
         ablate.without(shipped, "guide")
     two = dataclasses.replace(shipped, network=dataclasses.replace(shipped.network, pyramid=False))
     with pytest.raises(ValueError, match="must have a third stage"):
-        ablate.without(two, "no-guide")
+        ablate.without(two, "no-steps")
     assert ablate.main(["--output", str(tmp_path), "--weights", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
