@@ -19,6 +19,7 @@ from train.samples import (
     choose_points,
     draw_degradation,
     for_each_view,
+    lens,
 )
 
 _MIN_STEP, _MAX_SAME = 0.75, 0.25  # px of radius: a depth edge steps by so much, a pattern edge by no more
@@ -48,7 +49,7 @@ def compose(
     images = jnp.stack([layers["background"], layers["foreground"]]).astype(jnp.float32) / 255
     alpha = layers["alpha"].astype(jnp.float32) / 255
     alphas = jnp.stack([jnp.ones_like(alpha), alpha])
-    kernels = jax.vmap(lambda radius: synthesis.disk_kernel(radius, size=KERNEL_SIZE))(radii)
+    kernels = jax.vmap(lambda radius: lens(radius, how.softness, size=KERNEL_SIZE))(radii)
     view = synthesis.composite_layers(images, alphas, kernels, linear_light=how.linear)
     view = camera(key, view, how.noise, how.quality)
     label = synthesis.edge_labels(alphas, kernels, radii)

@@ -23,6 +23,7 @@ class FormationConfig:
     wide_share: float = 0.0  # of views blurred beyond that, their label being the last level
     wide_radius: float = 24.0  # px, up to which; uniform in the logarithm
     sharp_share: float = 0.08  # of views left exactly sharp (radius 0.5 and less is a delta)
+    soft_share: float = 0.0  # of views whose lens is soft, see `synthesis.soft_kernel`
     levels: tuple[float, ...] = ()  # draw from these radii instead of the whole range
     linear_share: float = 0.5  # blurred in linear light; the others on coded values
     noise_share: float = 0.75
@@ -44,6 +45,7 @@ class FormationConfig:
         shares = (
             "wide_share",
             "sharp_share",
+            "soft_share",
             "linear_share",
             "noise_share",
             "jpeg_share",
@@ -196,7 +198,7 @@ def default(data: DataConfig) -> TrainConfig:
         edges=StageConfig(steps=2000, contents=8, views=1, scene_views=1),
         scenes=2048,
         formation=FormationConfig(
-            max_radius=7.0, wide_share=0.12, sharp_share=0.15, noise_share=0.5, jpeg_share=0.4
+            max_radius=7.0, wide_share=0.12, sharp_share=0.15, soft_share=0.4, noise_share=0.5, jpeg_share=0.4
         ),
         data=data,
     )

@@ -3,6 +3,7 @@
 Everything is a function of one key per sample, so the result does not depend on how samples are spread over devices.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from train.config import FormationConfig
 KERNEL_SIZE = 15  # px; holds a disk of radius 7, the widest of composites and of validation
 NO_JPEG = 101.0
 _SCENES = 15_485_863  # folded into the key of a row
+_SOFT = 32_452_843  # folded into that of degradations
 EDGES = EdgeConfig()  # as `jaxblur.DEFAULT` has them
 
 
@@ -25,6 +27,7 @@ class Degradation(NamedTuple):
     """How one view is formed; arrays of one entry per view."""
 
     radius: Float[Array, "*n"]  # px
+    softness: Float[Array, "*n"]  # of the lens, see `synthesis.soft_kernel`
     linear: Bool[Array, "*n"]  # blurred in linear light
     noise: Float[Array, "*n"]  # standard deviation, coded values
     quality: Float[Array, "*n"]  # of JPEG; above 100 none
@@ -52,15 +55,24 @@ def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Deg
         wide = config.max_radius * (config.wide_radius / config.max_radius) ** share
         radius = jnp.where(jax.random.bernoulli(keys[8], config.wide_share, (views,)), wide, radius)
     radius = jnp.where(jax.random.bernoulli(keys[2], config.sharp_share, (views,)), config.min_radius, radius)
+    soft_key, softness_key = jax.random.split(jax.random.fold_in(key, _SOFT))
+    softness = jax.random.uniform(softness_key, (views,))
     noise = config.max_noise * jax.random.uniform(keys[3], (views,))
     low, high = config.jpeg_quality
     quality = jax.random.uniform(keys[4], (views,), minval=low, maxval=high)
     return Degradation(
         radius=radius,
+        softness=jnp.where(jax.random.bernoulli(soft_key, config.soft_share, (views,)), softness, 0.0),
         linear=jax.random.bernoulli(keys[5], config.linear_share, (views,)),
         noise=jnp.where(jax.random.bernoulli(keys[6], config.noise_share, (views,)), noise, 0.0),
         quality=jnp.where(jax.random.bernoulli(keys[7], config.jpeg_share, (views,)), quality, NO_JPEG),
     )
+
+
+def lens(radius: Float[Array, ""], softness: Float[Array, ""], *, size: int) -> Float[Array, "size size"]:
+    """The disk of a lens, more or less soft."""
+    disk = functools.partial(synthesis.disk_kernel, size=size)
+    return synthesis.soft_kernel(disk, radius, softness=softness)
 
 
 def camera(
@@ -76,7 +88,7 @@ def blurred_view(
 ) -> Float[Array, "h2 w2 3"]:
     """One content as the camera sees it out of focus; kernel_size - 1 px smaller on each axis."""
     image = content.astype(jnp.float32) / 255
-    kernel = synthesis.disk_kernel(how.radius, size=kernel_size)
+    kernel = lens(how.radius, how.softness, size=kernel_size)
     image = synthesis.blur(image, kernel, border="valid", linear_light=how.linear)
     return camera(key, image, how.noise, how.quality)
 

@@ -22,6 +22,7 @@ class SceneConfig:
     object_share: float = 0.6  # of nearer layers cut out along outlines; the others are procedural shapes
     focus_share: float = 0.8  # of scenes in which the focal plane meets a visible surface
     aperture_shares: tuple[float, ...] = (0.5, 0.2, 0.1, 0.1, 0.1)  # in the order of `APERTURES`
+    soft_share: float = 0.4  # with a soft rim, see `synthesis.soft_kernel`
     linear_share: float = 0.8
     noise_share: float = 0.75
     read_noise: tuple[float, float] = (2e-4, 3e-3)  # linear light, 1 = white

@@ -43,6 +43,7 @@ class Camera(NamedTuple):
     aperture: Int[Array, ""]  # index into `APERTURES`
     rotation: Float[Array, ""]  # of the blades, radians
     shift: Float[Array, "2"]  # of the cat's eye
+    softness: Float[Array, ""]  # see `synthesis.soft_kernel`
     linear: Bool[Array, ""]  # blurred in linear light
     read: Float[Array, ""]  # noise, linear light
     shot: Float[Array, ""]
@@ -119,11 +120,15 @@ def form_scene(shot: Shot, *, config: SceneConfig) -> tuple[Float[Array, "v v 3"
         functools.partial(synthesis.polygon_kernel, blades=blades, rotation=camera.rotation, size=size)
         for blades in (5, 6, 8)
     ]
+
+    def kernel(radius: jax.Array) -> jax.Array:
+        return jax.lax.switch(camera.aperture, apertures, radius)
+
     view, radius = synthesis.render_scene(
         shot.images.astype(jnp.float32) / 255,
         shot.alphas.astype(jnp.float32) / 255,
         shot.planes,
-        kernel=lambda radius: jax.lax.switch(camera.aperture, apertures, radius),
+        kernel=functools.partial(synthesis.soft_kernel, kernel, softness=camera.softness),
         max_radius=config.max_radius,
         linear_light=camera.linear,
         slices=config.slices,
@@ -231,6 +236,7 @@ def _draw_camera(rng: np.random.Generator, config: SceneConfig) -> Camera:
         phase=jnp.asarray(rng.integers(_JPEG_BLOCK, size=2), jnp.int32),
         quantise=jnp.bool_(rng.random() < config.quantise_share),
         seed=jnp.uint32(rng.integers(2**32)),
+        softness=jnp.float32((rng.random() < config.soft_share) * rng.uniform()),
     )
 
 

@@ -15,7 +15,7 @@ from train.data.source import Source
 from train.scene_views import SceneViews
 
 _KEY = 104_729  # of everything random in the held-out views
-MIXES = ("clean", "noise", "linear", "jpeg", "hard_coded", "hard_linear")
+MIXES = ("clean", "noise", "linear", "jpeg", "soft", "hard_coded", "hard_linear")
 
 
 _MAX_NOISE, _JPEG_QUALITY = 0.02, (60.0, 97.0)  # fixed here: results compare whatever a run was trained on
@@ -39,7 +39,8 @@ def degradation(key: jax.Array, mix: str, radii: jax.Array) -> samples.Degradati
     jpeg = jax.random.bernoulli(jpeg_key, 0.5, (count,)) if hard else jnp.full((count,), mix == "jpeg")
     return samples.Degradation(
         radius=radii,
-        linear=jnp.full((count,), mix in ("linear", "hard_linear")),
+        softness=jnp.full((count,), 1.0 if mix == "soft" else 0.0),
+        linear=jnp.full((count,), mix in ("linear", "soft", "hard_linear")),
         noise=noise if hard else jnp.full((count,), 0.01 if mix == "noise" else 0.0),
         quality=jnp.where(jpeg, quality, samples.NO_JPEG),
     )

@@ -9,6 +9,7 @@ from jaxblur.synthesis.labels import DEPTH, IGNORE, PATTERN, edge_labels
 from jaxblur.synthesis.layers import composite_layers, layer_radius
 from jaxblur.synthesis.scenes import plane_radius, render_scene
 from jaxblur.synthesis.sensor import add_noise, jpeg, quantise, sharpen, soften
+from jaxblur.synthesis.softness import soft_kernel
 
 __all__ = [
     "Border",
@@ -31,6 +32,7 @@ __all__ = [
     "quantise",
     "render_scene",
     "sharpen",
+    "soft_kernel",
     "soften",
     "srgb_to_linear",
     "valid_part",
