@@ -5,6 +5,7 @@ collectives over the axis named `AXIS` (`psum`, `psum_mean`). Here `jax.pmap` ma
 `jax.shard_map` every argument and result would be split along its leading axis: only `map_devices` changes.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -49,6 +50,25 @@ def initialise_distributed(
     """
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize(coordinator_address, num_processes, process_id)
+
+
+def split_cpu(rows: int) -> None:
+    """Make a device of every CPU core, as far as `rows` can be shared out evenly; before anything else touches JAX.
+
+    XLA makes little of a second core within one device. Without effect on accelerators, where XLA_FLAGS says how many
+    devices the CPU has, and where JAX is in use already.
+
+    Args:
+      rows: of a batch.
+    """
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = max(n for n in range(1, max(cores, 1) + 1) if rows % n == 0)
+    try:
+        jax.config.update("jax_num_cpu_devices", count)
+    except RuntimeError:  # its devices are chosen
+        pass
 
 
 def local_device_count(devices: Devices = None) -> int:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from jaxblur.config import Precision
-from train.config import PRESETS, STAGES, scale_rates
+from train.config import PRESETS, STAGES, scale_rates, step_rows
 from train.data.source import DataConfig
 
 
@@ -125,6 +125,8 @@ def main(args: list[str] | None = None) -> int:
         if options.network_scenes is not None:
             config = dataclasses.replace(config, scenes=options.network_scenes)
         config = scale_rates(config, options.rate)
+        if options.coordinator is None:
+            parallel.split_cpu(step_rows(config))
         run_options = training.RunOptions(
             max_seconds=options.max_seconds,
             validate_every=options.validate_every,

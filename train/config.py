@@ -250,6 +250,11 @@ def smoke(data: DataConfig) -> TrainConfig:
 PRESETS = {"default": default, "paper": paper, "smoke": smoke}
 
 
+def step_rows(config: TrainConfig) -> int:
+    """Among how many devices, or a divisor of it, the steps of all stages can be shared out evenly."""
+    return math.gcd(config.blur.contents, config.edges.contents, config.scene.scenes, config.joint.scenes)
+
+
 def scale_rates(config: TrainConfig, factor: float) -> TrainConfig:
     """`config` with the learning rates of both network stages times `factor`.
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from jaxblur import spread
 from jaxblur.weights import Weights
-from train import state
+from train import confidence, state
 from train.config import TrainConfig
 from train.data.source import Source
 from train.map_loss import map_errors, map_loss, summary, total_loss
@@ -40,7 +40,7 @@ class DenseStage:
         self._held_out = scene_readings(
             folder, source, scene, weights, count=stage.held_out, split="held_out"
         )
-        self._measure = jax.jit(self._errors)
+        self._smooth_one, self._measure = jax.jit(self._smooth), jax.jit(_errors)
 
     def init(self, key: jax.Array) -> state.TrainState:
         """As `spread.init_parameters` has them."""
@@ -68,17 +68,23 @@ class DenseStage:
         return state.descend(train_state, total, self.optimiser, average=self.stage.optimiser.average)
 
     def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
-        """The averaged parameters."""
-        return train_state.average
+        """The averaged parameters, their confidence calibrated on the held-out scenes."""
+        return confidence.calibrate(train_state.average, self._smoothed(train_state.average))
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
         """Errors on held-out scenes, see `map_loss.summary`."""
-        sums = [
-            self._measure(train_state.average, {name: part[place] for name, part in scenes.items()})
+        smoothed = self._smoothed(train_state.average)
+        parameters = confidence.calibrate(train_state.average, smoothed)
+        return summary([self._measure(parameters, *scene) for scene in smoothed])
+
+    def _smoothed(self, parameters: Any) -> list[confidence.Smoothed]:
+        """The held-out scenes."""
+        scenes = [
+            {name: part[place] for name, part in scenes.items()}
             for scenes in self._held_out
             for place in range(len(scenes["radius"]))
         ]
-        return summary(sums)
+        return [(*self._smooth_one(parameters, scene), scene["radius"]) for scene in scenes]
 
     def _loss(self, parameters: Any, scene: Scene) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
         return map_loss(parameters, *self._smooth(parameters, scene), scene["radius"])
@@ -86,7 +92,7 @@ class DenseStage:
     def _smooth(self, parameters: Any, scene: Scene) -> tuple[jax.Array, jax.Array]:
         return smooth_scene(parameters, scene, self.network)
 
-    def _errors(self, parameters: Any, scene: Scene) -> dict[str, jax.Array]:
-        """Sums over the pixels of a held-out scene."""
-        radius, confidence = spread.conclude(parameters, *self._smooth(parameters, scene))
-        return map_errors(radius, confidence, scene["radius"])
+
+def _errors(parameters: Any, smoothed: Array, means: Array, truth: Array) -> dict[str, jax.Array]:
+    """Sums over the pixels of a held-out scene."""
+    return map_errors(*spread.conclude(parameters, smoothed, means), truth)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxblur import spread
 from jaxblur.domain_transform import channel_steps
+from train.confidence import entropy
 
 _STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
 _ERROR, _ERROR_SHARE = 0.25, 0.125  # px, and share of the radius: larger errors count by their logarithm
@@ -39,10 +40,8 @@ def map_loss(
     weight = 1 + near_steps(truth)
     loss = (jnp.log1p(smooth / (_ERROR + _ERROR_SHARE * truth)) * weight).sum() / weight.sum()
     _, confidence = spread.conclude(parameters, jax.lax.stop_gradient(smoothed), jax.lax.stop_gradient(means))
-    right = spread.is_right(radius, truth)
-    sure = jnp.clip(confidence, 1e-4, 1 - 1e-4)
-    entropy = -jnp.mean(jnp.where(right, jnp.log(sure), jnp.log(1 - sure)))
-    return loss + entropy, {"error_px": error.mean(), "relative": (error / (truth + 1)).mean()}
+    unsure = entropy(confidence, spread.is_right(radius, truth))
+    return loss + unsure, {"error_px": error.mean(), "relative": (error / (truth + 1)).mean()}
 
 
 def total_loss(

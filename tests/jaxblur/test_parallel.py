@@ -163,6 +163,29 @@ def test_sample_keys_differ_between_rows_and_not_between_device_counts(key):
     np.testing.assert_array_equal(numbers(8), numbers(4))
 
 
+@pytest.mark.parametrize(
+    ("rows", "flags", "expected"),
+    [(8, "", 4), (7, "", 1), (8, "--xla_force_host_platform_device_count=3", 3)],
+)
+def test_a_cpu_becomes_as_many_devices_as_its_cores_divide_a_batch(rows, flags, expected):
+    program = f"""if True:
+        import os
+        os.sched_getaffinity = lambda process: set(range(6))
+        import jax
+        from jaxblur import parallel
+        parallel.split_cpu({rows})
+        print(jax.local_device_count("cpu"))
+        parallel.split_cpu(5)
+        print(jax.local_device_count("cpu"))
+        """
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(expected)] * 2
+
+
 def test_any_process_of_one():
     assert parallel.any_process(True) and not parallel.any_process(False)
 

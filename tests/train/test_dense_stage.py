@@ -55,8 +55,10 @@ def scene(rng, value, *, reading=None):
 
 def test_errors_add_up(stage, rng):
     parameters = spread.init_parameters(stage.network, jax.random.key(0))
-    sums = {k: np.asarray(v) for k, v in stage._errors(parameters, scene(rng, 3.0, reading=3.5)).items()}
-    radius, _ = spread.conclude(parameters, *stage._smooth(parameters, scene(rng, 3.0, reading=3.5)))
+    one = scene(rng, 3.0, reading=3.5)
+    smoothed = stage._smooth(parameters, one)
+    sums = {k: np.asarray(v) for k, v in dense._errors(parameters, *smoothed, one["radius"]).items()}
+    radius, _ = spread.conclude(parameters, *smoothed)
     assert 3.4 < float(radius.min()) <= float(radius.max()) < 3.7
     assert sums["pixels"] == 2000 == sums["pixels_to_6"] == sums["pixels_by_bin"].sum()
     np.testing.assert_allclose(sums["relative"] * 4, sums["error"], rtol=1e-5)
