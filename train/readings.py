@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxblur import spread
+from jaxblur import parallel, spread
 from jaxblur.architecture import NetworkConfig
 from jaxblur.config import DEFAULT, Precision
 from jaxblur.domain_transform import guide_steps
@@ -48,11 +48,14 @@ def scene_readings(
       `depth_s` as in `EdgeReading`.
     """
 
+    devices = jax.local_devices()  # every host reads for itself
+    mapped = parallel.map_devices(_read_scenes, devices=devices)
+
     def read(number: int) -> Scene:
         views, radius = draw_scenes(source, config, number, split=split)
-        scenes = [_read_scene(weights, view) for view in views]
-        kept = {name: np.stack([np.asarray(one[name]) for one in scenes]) for name in scenes[0]}
-        return {**kept, "radius": np.asarray(radius, np.float32)}
+        rows, _ = parallel.pad_and_shard(views, devices=devices)
+        planes = mapped(parallel.replicate(weights, devices=devices), rows)
+        return {**parallel.unshard(planes, num_rows=len(views)), "radius": np.asarray(radius, np.float32)}
 
     return kept_batches(
         folder, "readings", source, config, read, count=count, split=split, made_with=hash_weights(weights)
@@ -116,13 +119,16 @@ def smooth_scene(
     return spread.smooth(parameters, evidence, steps)
 
 
-@jax.jit
-def _read_scene(weights: Weights, view: jax.Array) -> Scene:
-    """What is kept of a view: numbers in half the bytes."""
-    scene = read_view(weights, view)
-    return {
-        name: plane if plane.dtype == bool else plane.astype(jnp.float16) for name, plane in scene.items()
-    }
+def _read_scenes(weights: Weights, views: Float[Array, "b h w 3"]) -> Scene:
+    """What is kept of some views: numbers in half the bytes."""
+
+    def read(view: jax.Array) -> Scene:
+        scene = read_view(weights, view)
+        return {
+            name: plane if plane.dtype == bool else plane.astype(jnp.float16) for name, plane in scene.items()
+        }
+
+    return jax.lax.map(read, views)
 
 
 def _cut(plane: jax.Array, *, height: int, width: int) -> jax.Array:
