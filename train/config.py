@@ -198,7 +198,7 @@ def default(data: DataConfig) -> TrainConfig:
         edges=StageConfig(steps=2000, contents=8, views=1, scene_views=1),
         scenes=2048,
         formation=FormationConfig(
-            max_radius=7.0, wide_share=0.12, sharp_share=0.15, soft_share=0.4, noise_share=0.5, jpeg_share=0.4
+            max_radius=7.0, wide_share=0.12, sharp_share=0.15, noise_share=0.5, jpeg_share=0.4
         ),
         data=data,
     )
