@@ -58,6 +58,7 @@ SYNTHESIS_NAMES = {
     "quantise",
     "render_scene",
     "sharpen",
+    "soft_kernel",
     "soften",
     "srgb_to_linear",
     "valid_part",
