@@ -6,14 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
+from scipy.optimize import minimize
 
 from jaxblur import spread
 
 Smoothed = tuple[Float[Array, "3 h w"], Float[Array, " 3"], Float[Array, "h w"]]
 """Evidence of a scene as `spread.smooth` gives it, its means, and the true radius."""
-
-_ITERATIONS = 12  # of Newton's method: three numbers, and nearly there at the start
-_RIDGE = 1e-6
 
 
 def entropy(confidence: Float[Array, "h w"], right: Bool[Array, "h w"]) -> Float[Array, ""]:
@@ -29,23 +27,18 @@ def calibrate(parameters: dict[str, Any], scenes: list[Smoothed]) -> dict[str, A
       parameters: see `spread.init_parameters`.
       scenes: that the map was not trained on.
     """
-    weights = np.asarray(parameters["confidence"], np.float64)
-    for _ in range(_ITERATIONS):
-        parts = [_derivatives(jnp.asarray(weights, jnp.float32), parameters, one) for one in scenes]
-        slope, curvature = (np.sum([np.asarray(p[i], np.float64) for p in parts], axis=0) for i in (0, 1))
-        ridge = _RIDGE * max(float(np.trace(curvature)), 1e-12) * np.eye(len(weights))
-        weights = weights - np.linalg.solve(curvature + ridge, slope)
-    found = jnp.asarray(weights, jnp.float32)
-    return {**parameters, "confidence": found} if np.isfinite(weights).all() else parameters
+
+    def mean_loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        parts = [_loss(jnp.asarray(weights, jnp.float32), parameters, scene) for scene in scenes]
+        return float(np.mean([part[0] for part in parts])), np.mean([part[1] for part in parts], axis=0)
+
+    found = minimize(mean_loss, np.asarray(parameters["confidence"]), jac=True, method="BFGS")
+    return {**parameters, "confidence": jnp.asarray(found.x, jnp.float32)}
 
 
 @jax.jit
-def _derivatives(weights: Array, parameters: dict[str, Any], scene: Smoothed) -> tuple[Array, Array]:
-    """Slope (3,) and curvature (3, 3) of the cross-entropy in one scene."""
+@jax.value_and_grad
+def _loss(weights: Array, parameters: dict[str, Any], scene: Smoothed) -> Array:
     smoothed, means, truth = scene
-
-    def loss(weights: Array) -> Array:
-        radius, sure = spread.conclude({**parameters, "confidence": weights}, smoothed, means)
-        return entropy(sure, spread.is_right(radius, truth))
-
-    return jax.grad(loss)(weights), jax.hessian(loss)(weights)
+    radius, sure = spread.conclude({**parameters, "confidence": weights}, smoothed, means)
+    return entropy(sure, spread.is_right(radius, truth))

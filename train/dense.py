@@ -72,13 +72,13 @@ class DenseStage:
         return confidence.calibrate(train_state.average, self._smoothed(train_state.average))
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
-        """Errors on held-out scenes, see `map_loss.summary`."""
+        """Errors on held-out scenes, on which the confidence is calibrated too; see `map_loss.summary`."""
         smoothed = self._smoothed(train_state.average)
         parameters = confidence.calibrate(train_state.average, smoothed)
         return summary([self._measure(parameters, *scene) for scene in smoothed])
 
     def _smoothed(self, parameters: Any) -> list[confidence.Smoothed]:
-        """The held-out scenes."""
+        """The held-out scenes, their evidence spread."""
         scenes = [
             {name: part[place] for name, part in scenes.items()}
             for scenes in self._held_out
