@@ -127,8 +127,7 @@ def make_weights(
         "name": f"jaxblur, preset {config.preset}",
         "licence": "Apache-2.0",
         "light": f"linear light {config.formation.linear_share:.0%}, coded values the rest",
-        "blur": f"disk, radius {config.formation.min_radius} to {config.formation.max_radius} px, "
-        f"{config.formation.soft_share:.0%} soft",
+        "blur": f"disk, radius {config.formation.min_radius} to {config.formation.max_radius} px",
         "training_photos": json.dumps(licences),
         "training_config": json.dumps(settings, default=str),
         "training_commit": commit(),
