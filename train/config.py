@@ -188,8 +188,8 @@ def default(data: DataConfig) -> TrainConfig:
     B-Net sees crops blurred as a whole, E-Net composites of two layers, and both as many views of composed scenes, in
     which the radius changes from place to place and cameras leave more traces.
 
-    Three crops in ten go through a soft lens: real lenses have rims less sharp than a disk's, and networks that saw none
-    read them too low.
+    Three crops in ten go through a soft lens: real lenses have rims less sharp than a disk's, and networks that saw
+    none read them too low.
 
     Radii go beyond the last level, some of them far, so that what is blurrier still is read as the last level and not
     below it: the scales of the pyramid rely on it.
