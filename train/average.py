@@ -1,0 +1,84 @@
+"""`python -m train.average`: the mean of the networks of several runs that went on from one another.
+
+The ends of several runs of one training lie in one wide basin, and their mean reads better than any of them (Izmailov
+et al., "Averaging weights leads to wider optima and better generalization", UAI 2018; Wortsman et al., "Model soups",
+ICML 2022). The mean over steps that a stage takes itself reaches no further back than its last thousand or so.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import tyro
+
+from jaxblur.architecture import NetworkConfig
+from train import export
+from train.config import PRESETS
+from train.data.config import DataConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Average the networks of several runs; `python -m train --initial` goes on from the file.
+
+    The runs must have gone on from one another, or from one start: networks of runs apart do not average.
+
+    Example: python -m train.average --variables runs/a/variables.safetensors runs/b/variables.safetensors
+    --output mean.safetensors, then
+    python -m train --initial mean.safetensors --stages dense --photos PHOTOS --output runs/mean
+    """
+
+    variables: tuple[Path, ...]
+    """Two or more variables.safetensors of runs with the same preset."""
+    output: Path
+    """File to write."""
+    preset: Literal["default", "paper", "smoke"] = "default"
+    """Of the runs."""
+
+
+def average(paths: tuple[Path, ...], network: NetworkConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Mean of every array, batch statistics among them, of variables of one architecture.
+
+    Statistics estimated anew for the mean, as the stages do for theirs, read no better.
+
+    Args:
+      paths: of two files or more that `export.save_variables` wrote, in the order of their training.
+      network: their architecture.
+
+    Returns:
+      Variables, and facts: those of the last file, and the steps of each.
+
+    Raises:
+      ValueError, FileNotFoundError: fewer than two files; one is missing, of another kind or architecture, or holds
+        other networks than the first.
+    """
+    if len(paths) < 2:
+        raise ValueError(f"variables must be two files or more, got {len(paths)}")
+    trees, facts = zip(*(export.load_initial(path, network) for path in paths), strict=True)
+    names = [sorted(part for part, tree in each["params"].items() if tree) for each in trees]
+    for path, found in zip(paths, names, strict=True):
+        if found != names[0]:
+            raise ValueError(f"{path}: holds {', '.join(found)}, but {paths[0]} {', '.join(names[0])}")
+    mean = jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *trees)
+    steps = [{name: fact.get(name) for name in ("blur_steps", "edges_steps")} for fact in facts]
+    return mean, {**facts[-1], "mean_of": steps}
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = tyro.cli(Arguments, args=args, prog="python -m train.average")
+    try:
+        variables, facts = average(options.variables, PRESETS[options.preset](DataConfig()).network)
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        export.save_variables(options.output, variables, facts)
+    except (ValueError, OSError) as error:
+        print(f"python -m train.average: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
