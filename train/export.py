@@ -123,11 +123,13 @@ def make_weights(
         "tfds_dir": None,
     }
     settings["initial"] = config.initial and config.initial.name
+    formation = config.formation
+    soft = f", {formation.soft_share:.0%} of crops through a soft lens" if formation.soft_share else ""
     metadata = {
         "name": f"jaxblur, preset {config.preset}",
         "licence": "Apache-2.0",
-        "light": f"linear light {config.formation.linear_share:.0%}, coded values the rest",
-        "blur": f"disk, radius {config.formation.min_radius} to {config.formation.max_radius} px",
+        "light": f"linear light {formation.linear_share:.0%}, coded values the rest",
+        "blur": f"disk, radius {formation.min_radius} to {formation.max_radius} px{soft}",
         "training_photos": json.dumps(licences),
         "training_config": json.dumps(settings, default=str),
         "training_commit": commit(),

@@ -33,6 +33,7 @@ def test_all_stages_then_an_estimate(tmp_path):
     facts = json.loads(weights.metadata["facts"])
     assert facts["blur_steps"] == 4 and facts["edges_steps"] == 3 and facts["blur_samples"] > 0
     assert facts["dense_steps"] == 2 and weights.network.pyramid
+    assert weights.metadata["blur"] == "disk, radius 0.5 to 7.0 px, 30% of crops through a soft lens"
     assert sum(json.loads(weights.metadata["training_photos"]).values()) == 3
 
     again = dataclasses.replace(
