@@ -49,7 +49,7 @@ def average(paths: tuple[Path, ...], network: NetworkConfig) -> tuple[dict[str, 
       network: their architecture.
 
     Returns:
-      Variables, and facts: those of the last file, and the steps of each.
+      Variables, and facts: those of the last file, and the steps of each, which go on into weights.
 
     Raises:
       ValueError, FileNotFoundError: fewer than two files; one is missing, of another kind or architecture, or holds
@@ -63,8 +63,8 @@ def average(paths: tuple[Path, ...], network: NetworkConfig) -> tuple[dict[str, 
         if found != names[0]:
             raise ValueError(f"{path}: holds {', '.join(found)}, but {paths[0]} {', '.join(names[0])}")
     mean = jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *trees)
-    steps = [{name: fact.get(name) for name in ("blur_steps", "edges_steps")} for fact in facts]
-    return mean, {**facts[-1], "mean_of": steps}
+    steps = {f"{name}_mean_of": [fact.get(f"{name}_steps") for fact in facts] for name in ("blur", "edges")}
+    return mean, {**facts[-1], **steps}
 
 
 def main(args: list[str] | None = None) -> int:

@@ -34,7 +34,7 @@ def test_every_array_is_the_mean_and_the_last_facts_stay(runs, tmp_path):
     assert set(mean) == {"params", "batch_stats"} and set(mean["params"]) == {"f1", "b", "f2", "e"}
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), mean, expected)
     assert facts["note"] == 2 and facts["blur_steps"] == 20
-    assert [run["edges_steps"] for run in facts["mean_of"]] == [0, 1, 2]
+    assert facts["blur_mean_of"] == [0, 10, 20] and facts["edges_mean_of"] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
