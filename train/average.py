@@ -1,8 +1,9 @@
 """`python -m train.average`: the mean of the networks of several runs that went on from one another.
 
-The ends of several runs of one training lie in one wide basin, and their mean reads better than any of them (Izmailov
-et al., "Averaging weights leads to wider optima and better generalization", UAI 2018; Wortsman et al., "Model soups",
-ICML 2022). The mean over steps that a stage takes itself reaches no further back than its last thousand or so.
+The ends of several runs of one training lie in one wide basin, and their mean can read better than any of them
+(docs/ablation.md has figures; Izmailov et al., "Averaging weights leads to wider optima and better generalization",
+UAI 2018; Wortsman et al., "Model soups", ICML 2022). The mean over steps that a stage takes itself reaches no further
+back than its last thousand or so.
 """
 
 import dataclasses
