@@ -10,7 +10,11 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Nearly all the time of the tests is compilation: unoptimised code halves it, and runs fast enough; programs that
 # several processes need are compiled once.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxblur-tests-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(
+    prefix="jaxblur-tests-", dir=os.environ.get("JAXBLUR_TESTS_CACHE")
+)
+# Workers of `pytest -n` have a folder each, in that of the process that starts and outlives them.
+os.environ.setdefault("JAXBLUR_TESTS_CACHE", os.environ["JAX_COMPILATION_CACHE_DIR"])
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
 
 import jax
