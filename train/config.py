@@ -159,7 +159,7 @@ class TrainConfig:
     edges: StageConfig
     dense: DenseConfig = DenseConfig()
     joint: JointConfig = JointConfig()
-    scene: SceneConfig = SceneConfig(view_size=288, scenes=8)
+    scene: SceneConfig = SceneConfig(view_size=288, scenes=8, collage_share=0.4)
     scenes: int = 0  # composed for the first two stages, which cut views from them, and the fourth
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()

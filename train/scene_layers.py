@@ -24,6 +24,20 @@ def plain(rng: np.random.Generator, photo: np.ndarray, side: int) -> np.ndarray:
     return np.rint(colours[0] + share * (colours[1] - colours[0])).astype(np.uint8)
 
 
+def collage(rng: np.random.Generator, photo: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
+    """The photo with one to three parts of others, or of one colour, on it: strong edges without a step of the blur."""
+    side = len(photo)
+    for _ in range(rng.integers(1, 4)):
+        other = others[rng.integers(len(others))]
+        if rng.random() < 0.3:
+            other = plain(rng, other, side)
+        elif rng.random() < 0.5:
+            other = np.ascontiguousarray(other[:, ::-1])
+        share = random_outline(rng, side)[..., None] / np.float32(255)
+        photo = np.rint(photo + share * (other.astype(np.float32) - photo)).astype(np.uint8)
+    return photo
+
+
 def placed(
     rng: np.random.Generator, image: np.ndarray, alpha: np.ndarray, side: int
 ) -> tuple[np.ndarray, np.ndarray]:

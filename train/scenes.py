@@ -159,18 +159,23 @@ def _draw_shot(rng: np.random.Generator, config: SceneConfig, parts: dict[str, n
         np.zeros((MAX_LAYERS, side, side), np.uint8),
     )
     alphas[0] = 255
-    photos = list(parts["background"])
-    images[0] = scene_layers.mirrored(photos[0], config.margin)
+    photos = [scene_layers.mirrored(photo, config.margin) for photo in parts["background"]]
+    (collages,) = rng.spawn(1)  # apart, so that all else is the same whatever their share
+    images[0] = photos[0]
+    if collages.random() < config.collage_share:
+        images[0] = scene_layers.collage(collages, photos[0], photos[1:])
     if rng.random() < config.plain_background_share:
-        images[0] = scene_layers.plain(rng, photos[0], side)
+        images[0] = scene_layers.plain(rng, parts["background"][0], side)
     objects = list(zip(parts["foreground"], parts["alpha"], strict=True))
     count = 1 + int(rng.choice([1, 2, 3, 4], p=[0.3, 0.35, 0.2, 0.15]))
     for layer in range(1, count):
         if objects and rng.random() < config.object_share:
             images[layer], alphas[layer] = scene_layers.placed(rng, *objects.pop(), side)
         else:
-            images[layer] = scene_layers.mirrored(photos[1 + rng.integers(len(photos) - 1)], config.margin)
+            images[layer] = photos[1 + rng.integers(len(photos) - 1)]
             alphas[layer] = scene_layers.random_outline(rng, side)
+        if collages.random() < config.collage_share:
+            images[layer] = scene_layers.collage(collages, images[layer], photos)
         if rng.random() < config.plain_share:
             images[layer] = scene_layers.plain(rng, images[layer], side)
     planes = _draw_planes(rng, config, alphas[:count])

@@ -87,7 +87,7 @@ def test_nearer_layers_are_nearer_and_peaks_in_range(data):
 
 def test_the_held_out_split_shows_held_out_photos_alone(data):
     """Photos of one grey each, told apart by it."""
-    config = dataclasses.replace(CONFIG, plain_share=0.0, plain_background_share=0.0)
+    config = dataclasses.replace(CONFIG, plain_share=0.0, plain_background_share=0.0, collage_share=0.0)
     colours = {}
     for number in range(6):
         path = data.photos / f"photo_{number}.png"
@@ -140,6 +140,22 @@ def test_outlines_and_plain_layers(rng):
     np.testing.assert_array_equal(mirrored[:3, 3:-3], image[2::-1])
 
 
+def test_collages_show_other_photos_on_the_same_planes(data, rng):
+    without = dataclasses.replace(CONFIG, collage_share=0.0, plain_share=0.0, plain_background_share=0.0)
+    both = dataclasses.replace(without, collage_share=1.0)
+    source = scene_source(data, CONFIG)
+    for plain_shot, shot in zip(draw_shots(source, without, 0), draw_shots(source, both, 0), strict=True):
+        assert same(plain_shot._replace(images=shot.images), shot)
+        for plain_layer, layer, alpha in zip(plain_shot.images, shot.images, shot.alphas, strict=True):
+            assert (plain_layer != layer).any() == alpha.any()
+    photo, other = (np.full((40, 40, 3), value, np.uint8) for value in (10, 200))
+    for _ in range(10):
+        made = scene_layers.collage(rng, photo, [other])
+        assert made.shape == photo.shape and made.dtype == np.uint8
+        assert {10, 200} <= set(np.unique(made)) and (made >= 10).all() and (made <= 200).all()
+    assert (photo == 10).all()
+
+
 def test_sheet_of_scenes(rng):
     examples = jax.tree.map(np.asarray, (rng.random((3, 50, 50, 3)), np.full((3, 50, 50), 4.0)))
     picture = sheet.draw_scene_sheet(sheet.scenes.Scenes(*examples), columns=2)
@@ -158,6 +174,7 @@ def test_bad_settings():
     for settings, message in [
         ({"min_peak": 30.0}, r"min_peak must be in \(0, max_radius\], got 30.0"),
         ({"plain_share": 1.5}, r"plain_share must be in \[0, 1\], got 1.5"),
+        ({"collage_share": -0.1}, r"collage_share must be in \[0, 1\], got -0.1"),
         ({"view_size": 0}, "view_size must be at least 1, got 0"),
         ({"aperture_shares": (1.0,)}, "aperture_shares must be 5 numbers of sum 1"),
     ]:
