@@ -32,7 +32,7 @@ def collage(rng: np.random.Generator, photo: np.ndarray, others: list[np.ndarray
         if rng.random() < 0.3:
             other = plain(rng, other, side)
         elif rng.random() < 0.5:
-            other = np.ascontiguousarray(other[:, ::-1])
+            other = other[:, ::-1]
         share = random_outline(rng, side)[..., None] / np.float32(255)
         photo = np.rint(photo + share * (other.astype(np.float32) - photo)).astype(np.uint8)
     return photo
