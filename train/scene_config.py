@@ -19,7 +19,7 @@ class SceneConfig:
     slant_share: float = 0.55  # of layers whose radius varies
     plain_share: float = 0.25  # of nearer layers without texture
     plain_background_share: float = 0.08
-    collage_share: float = 0.0  # of textured layers with parts of other photos on them
+    collage_share: float = 0.0  # of layers, plain ones as well, with parts of other photos on them
     object_share: float = 0.6  # of nearer layers cut out along outlines; the others are procedural shapes
     focus_share: float = 0.8  # of scenes in which the focal plane meets a visible surface
     aperture_shares: tuple[float, ...] = (0.5, 0.2, 0.1, 0.1, 0.1)  # in the order of `APERTURES`

@@ -162,10 +162,10 @@ def _draw_shot(rng: np.random.Generator, config: SceneConfig, parts: dict[str, n
     photos = [scene_layers.mirrored(photo, config.margin) for photo in parts["background"]]
     (collages,) = rng.spawn(1)  # apart, so that all else is the same whatever their share
     images[0] = photos[0]
-    if collages.random() < config.collage_share:
-        images[0] = scene_layers.collage(collages, photos[0], photos[1:])
     if rng.random() < config.plain_background_share:
         images[0] = scene_layers.plain(rng, parts["background"][0], side)
+    if collages.random() < config.collage_share:
+        images[0] = scene_layers.collage(collages, images[0], photos[1:])
     objects = list(zip(parts["foreground"], parts["alpha"], strict=True))
     count = 1 + int(rng.choice([1, 2, 3, 4], p=[0.3, 0.35, 0.2, 0.15]))
     for layer in range(1, count):
@@ -174,10 +174,10 @@ def _draw_shot(rng: np.random.Generator, config: SceneConfig, parts: dict[str, n
         else:
             images[layer] = photos[1 + rng.integers(len(photos) - 1)]
             alphas[layer] = scene_layers.random_outline(rng, side)
-        if collages.random() < config.collage_share:
-            images[layer] = scene_layers.collage(collages, images[layer], photos)
         if rng.random() < config.plain_share:
             images[layer] = scene_layers.plain(rng, images[layer], side)
+        if collages.random() < config.collage_share:
+            images[layer] = scene_layers.collage(collages, images[layer], photos)
     planes = _draw_planes(rng, config, alphas[:count])
     planes = np.concatenate([planes, np.zeros((MAX_LAYERS - count, 3))]).astype(np.float32)
     return Shot(jnp.asarray(images), jnp.asarray(alphas), jnp.asarray(planes), _draw_camera(rng, config))
