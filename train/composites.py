@@ -47,6 +47,7 @@ def compose(
 ) -> Scene:
     """A foreground over a background with disk radii (background, foreground), px; `how.radius` is not used."""
     images = jnp.stack([layers["background"], layers["foreground"]]).astype(jnp.float32) / 255
+    images = how.black + (how.white - how.black) * images
     alpha = layers["alpha"].astype(jnp.float32) / 255
     alphas = jnp.stack([jnp.ones_like(alpha), alpha])
     kernels = jax.vmap(lambda radius: lens(radius, how.softness, size=KERNEL_SIZE))(radii)

@@ -24,6 +24,8 @@ class FormationConfig:
     wide_radius: float = 24.0  # px, up to which; uniform in the logarithm
     sharp_share: float = 0.08  # of views left exactly sharp (radius 0.5 and less is a delta)
     soft_share: float = 0.0  # of views whose lens is soft, see `synthesis.soft_kernel`
+    faint_share: float = 0.0  # of views of scenes of less contrast
+    contrast: tuple[float, float] = (0.15, 1.0)  # of these; uniform in the logarithm
     levels: tuple[float, ...] = ()  # draw from these radii instead of the whole range
     linear_share: float = 0.5  # blurred in linear light; the others on coded values
     noise_share: float = 0.75
@@ -42,10 +44,13 @@ class FormationConfig:
             raise ValueError(
                 f"wide_radius must be above max_radius {self.max_radius}, got {self.wide_radius}"
             )
+        if not 0 < self.contrast[0] <= self.contrast[1] <= 1:
+            raise ValueError(f"contrast must be in (0, 1], lowest first, got {self.contrast}")
         shares = (
             "wide_share",
             "sharp_share",
             "soft_share",
+            "faint_share",
             "linear_share",
             "noise_share",
             "jpeg_share",
@@ -159,7 +164,7 @@ class TrainConfig:
     edges: StageConfig
     dense: DenseConfig = DenseConfig()
     joint: JointConfig = JointConfig()
-    scene: SceneConfig = SceneConfig(view_size=288, scenes=8, collage_share=0.4)
+    scene: SceneConfig = SceneConfig(view_size=288, scenes=8, collage_share=0.4, faint_share=0.4)
     scenes: int = 0  # composed for the first two stages, which cut views from them, and the fourth
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -189,7 +194,8 @@ def default(data: DataConfig) -> TrainConfig:
     which the radius changes from place to place and cameras leave more traces.
 
     Three crops in ten go through a soft lens: real lenses have rims less sharp than a disk's, and networks that saw
-    none read them too low.
+    none read them too low. Four in ten show less contrast, as in haze or dim light: networks that saw none take what is
+    faint for blurred.
 
     Radii go beyond the last level, some of them far, so that what is blurrier still is read as the last level and not
     below it: the scales of the pyramid rely on it.
@@ -205,6 +211,7 @@ def default(data: DataConfig) -> TrainConfig:
             wide_share=0.12,
             sharp_share=0.15,
             soft_share=0.3,
+            faint_share=0.4,
             noise_share=0.5,
             jpeg_share=0.4,
         ),

@@ -19,7 +19,7 @@ from train.config import FormationConfig
 KERNEL_SIZE = 15  # px; holds a disk of radius 7, the widest of composites and of validation
 NO_JPEG = 101.0
 _SCENES = 15_485_863  # folded into the key of a row
-_SOFT = 32_452_843  # folded into that of degradations
+_SOFT, _FAINT = 32_452_843, 49_979_687  # folded into that of degradations
 EDGES = EdgeConfig()  # as `jaxblur.DEFAULT` has them
 
 
@@ -27,6 +27,8 @@ class Degradation(NamedTuple):
     """How one view is formed; arrays of one entry per view."""
 
     radius: Float[Array, "*n"]  # px
+    black: Float[Array, "*n"]  # coded value that what is black has before the lens
+    white: Float[Array, "*n"]
     softness: Float[Array, "*n"]  # of the lens, see `synthesis.soft_kernel`
     linear: Bool[Array, "*n"]  # blurred in linear light
     noise: Float[Array, "*n"]  # standard deviation, coded values
@@ -57,11 +59,18 @@ def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Deg
     radius = jnp.where(jax.random.bernoulli(keys[2], config.sharp_share, (views,)), config.min_radius, radius)
     soft_key, softness_key = jax.random.split(jax.random.fold_in(key, _SOFT))
     softness = jax.random.uniform(softness_key, (views,))
+    faint_key, contrast_key, black_key = jax.random.split(jax.random.fold_in(key, _FAINT), 3)
+    low, high = config.contrast
+    contrast = low * (high / low) ** jax.random.uniform(contrast_key, (views,))
+    contrast = jnp.where(jax.random.bernoulli(faint_key, config.faint_share, (views,)), contrast, 1.0)
+    black = (1 - contrast) * jax.random.uniform(black_key, (views,))
     noise = config.max_noise * jax.random.uniform(keys[3], (views,))
     low, high = config.jpeg_quality
     quality = jax.random.uniform(keys[4], (views,), minval=low, maxval=high)
     return Degradation(
         radius=radius,
+        black=black,
+        white=black + contrast,
         softness=jnp.where(jax.random.bernoulli(soft_key, config.soft_share, (views,)), softness, 0.0),
         linear=jax.random.bernoulli(keys[5], config.linear_share, (views,)),
         noise=jnp.where(jax.random.bernoulli(keys[6], config.noise_share, (views,)), noise, 0.0),
@@ -87,7 +96,7 @@ def blurred_view(
     key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation, *, kernel_size: int
 ) -> Float[Array, "h2 w2 3"]:
     """One content as the camera sees it out of focus; kernel_size - 1 px smaller on each axis."""
-    image = content.astype(jnp.float32) / 255
+    image = how.black + (how.white - how.black) * (content.astype(jnp.float32) / 255)
     kernel = lens(how.radius, how.softness, size=kernel_size)
     image = synthesis.blur(image, kernel, border="valid", linear_light=how.linear)
     return camera(key, image, how.noise, how.quality)

@@ -25,6 +25,8 @@ class SceneConfig:
     aperture_shares: tuple[float, ...] = (0.5, 0.2, 0.1, 0.1, 0.1)  # in the order of `APERTURES`
     soft_share: float = 0.4  # with a soft rim, see `synthesis.soft_kernel`
     linear_share: float = 0.8
+    faint_share: float = 0.0  # of scenes of less contrast
+    contrast: tuple[float, float] = (0.15, 1.0)  # of these
     noise_share: float = 0.75
     read_noise: tuple[float, float] = (2e-4, 3e-3)  # linear light, 1 = white
     shot_noise: tuple[float, float] = (3e-3, 3e-2)
@@ -45,6 +47,8 @@ class SceneConfig:
         for field in dataclasses.fields(self):
             if field.name.endswith("_share") and not 0 <= getattr(self, field.name) <= 1:
                 raise ValueError(f"{field.name} must be in [0, 1], got {getattr(self, field.name)}")
+        if not 0 < self.contrast[0] <= self.contrast[1] <= 1:
+            raise ValueError(f"contrast must be in (0, 1], lowest first, got {self.contrast}")
         if len(self.aperture_shares) != len(APERTURES) or abs(sum(self.aperture_shares) - 1) > 1e-6:
             raise ValueError(f"aperture_shares must be 5 numbers of sum 1, got {self.aperture_shares}")
 

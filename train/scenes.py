@@ -44,6 +44,8 @@ class Camera(NamedTuple):
     rotation: Float[Array, ""]  # of the blades, radians
     shift: Float[Array, "2"]  # of the cat's eye
     softness: Float[Array, ""]  # see `synthesis.soft_kernel`
+    black: Float[Array, ""]  # coded value that what is black has before the lens
+    white: Float[Array, ""]
     linear: Bool[Array, ""]  # blurred in linear light
     read: Float[Array, ""]  # noise, linear light
     shot: Float[Array, ""]
@@ -125,7 +127,7 @@ def form_scene(shot: Shot, *, config: SceneConfig) -> tuple[Float[Array, "v v 3"
         return jax.lax.switch(camera.aperture, apertures, radius)
 
     view, radius = synthesis.render_scene(
-        shot.images.astype(jnp.float32) / 255,
+        camera.black + (camera.white - camera.black) * (shot.images.astype(jnp.float32) / 255),
         shot.alphas.astype(jnp.float32) / 255,
         shot.planes,
         kernel=functools.partial(synthesis.soft_kernel, kernel, softness=camera.softness),
@@ -226,6 +228,9 @@ def _draw_camera(rng: np.random.Generator, config: SceneConfig) -> Camera:
     sharpened, compressed = rng.random() < config.sharpen_share, rng.random() < config.jpeg_share
     angle, length = rng.uniform(0, 2 * math.pi), rng.uniform(0.15, _CAT_EYE)
     quality = rng.uniform(*config.jpeg_quality)
+    (tones,) = rng.spawn(1)  # apart, as `collages` are
+    contrast = _log_uniform(tones, config.contrast) if tones.random() < config.faint_share else 1.0
+    black = (1 - contrast) * tones.uniform()
     return Camera(
         aperture=jnp.int32(rng.choice(len(APERTURES), p=config.aperture_shares)),
         rotation=jnp.float32(rng.uniform(0, 2 * math.pi)),
@@ -242,6 +247,8 @@ def _draw_camera(rng: np.random.Generator, config: SceneConfig) -> Camera:
         quantise=jnp.bool_(rng.random() < config.quantise_share),
         seed=jnp.uint32(rng.integers(2**32)),
         softness=jnp.float32((rng.random() < config.soft_share) * rng.uniform()),
+        black=jnp.float32(black),
+        white=jnp.float32(black + contrast),
     )
 
 

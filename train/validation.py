@@ -15,10 +15,11 @@ from train.data.source import Source
 from train.scene_views import SceneViews
 
 _KEY = 104_729  # of everything random in the held-out views
-MIXES = ("clean", "noise", "linear", "jpeg", "soft", "hard_coded", "hard_linear")
+MIXES = ("clean", "noise", "linear", "jpeg", "soft", "faint", "hard_coded", "hard_linear")
 
-
-_MAX_NOISE, _JPEG_QUALITY = 0.02, (60.0, 97.0)  # fixed here: results compare whatever a run was trained on
+# Fixed here: results compare whatever a run was trained on.
+_MAX_NOISE, _JPEG_QUALITY = 0.02, (60.0, 97.0)
+_FAINT = 0.35, 0.65  # black and white of the mix of that name
 
 
 class HeldOutBlur(NamedTuple):
@@ -36,9 +37,12 @@ def degradation(key: jax.Array, mix: str, radii: jax.Array) -> samples.Degradati
     noise = _MAX_NOISE * jax.random.uniform(noise_key, (count,))
     quality = jax.random.uniform(quality_key, (count,), minval=low, maxval=high)
     hard = mix.startswith("hard")
+    black, white = _FAINT if mix == "faint" else (0.0, 1.0)
     jpeg = jax.random.bernoulli(jpeg_key, 0.5, (count,)) if hard else jnp.full((count,), mix == "jpeg")
     return samples.Degradation(
         radius=radii,
+        black=jnp.full((count,), black),
+        white=jnp.full((count,), white),
         softness=jnp.full((count,), 1.0 if mix == "soft" else 0.0),
         linear=jnp.full((count,), mix in ("linear", "soft", "hard_linear")),
         noise=noise if hard else jnp.full((count,), 0.01 if mix == "noise" else 0.0),

@@ -1,6 +1,6 @@
 import pytest
 
-from train.config import default, scale_rates
+from train.config import FormationConfig, default, scale_rates
 from train.data.source import DataConfig
 
 
@@ -19,3 +19,9 @@ def test_scale_rates_changes_the_rates_of_both_network_stages_alone(tmp_path):
 def test_scale_rates_refuses_what_is_no_factor(tmp_path, factor):
     with pytest.raises(ValueError, match="rate must be a positive factor"):
         scale_rates(default(DataConfig(photos=tmp_path)), factor)
+
+
+@pytest.mark.parametrize("contrast", [(0.0, 1.0), (0.5, 0.4), (0.5, 1.1)])
+def test_contrast_is_a_range_of_shares(contrast):
+    with pytest.raises(ValueError, match=r"contrast must be in \(0, 1\], lowest first"):
+        FormationConfig(contrast=contrast)

@@ -140,8 +140,9 @@ def test_outlines_and_plain_layers(rng):
     np.testing.assert_array_equal(mirrored[:3, 3:-3], image[2::-1])
 
 
-def test_collages_show_other_photos_on_the_same_planes(data, rng):
-    without = dataclasses.replace(CONFIG, collage_share=0.0, plain_share=0.0, plain_background_share=0.0)
+@pytest.mark.parametrize("plain", [0.0, 1.0])
+def test_collages_show_other_photos_on_the_same_planes(data, rng, plain):
+    without = dataclasses.replace(CONFIG, collage_share=0.0, plain_share=plain, plain_background_share=plain)
     both = dataclasses.replace(without, collage_share=1.0)
     source = scene_source(data, CONFIG)
     for plain_shot, shot in zip(draw_shots(source, without, 0), draw_shots(source, both, 0), strict=True):
@@ -154,6 +155,23 @@ def test_collages_show_other_photos_on_the_same_planes(data, rng):
         assert made.shape == photo.shape and made.dtype == np.uint8
         assert {10, 200} <= set(np.unique(made)) and (made >= 10).all() and (made <= 200).all()
     assert (photo == 10).all()
+
+
+def test_faint_scenes_are_the_same_with_less_contrast(data):
+    quiet = dict.fromkeys(
+        ("noise_share", "soften_share", "sharpen_share", "jpeg_share", "quantise_share"), 0.0
+    )
+    config = dataclasses.replace(CONFIG, faint_share=0.0, linear_share=0.0, **quiet)
+    faint = dataclasses.replace(config, faint_share=1.0, contrast=(0.2, 0.4))
+    source = scene_source(data, config)
+    for shot, other in zip(draw_shots(source, config, 0), draw_shots(source, faint, 0), strict=True):
+        assert same(shot, other._replace(camera=shot.camera))
+        black, white = (float(tone) for tone in (other.camera.black, other.camera.white))
+        assert 0 <= black < white <= 1 and 0.2 <= white - black <= 0.4
+        assert same(shot.camera, other.camera._replace(black=shot.camera.black, white=shot.camera.white))
+        (view, radius), (low, low_radius) = form_scene(shot, config=config), form_scene(other, config=faint)
+        np.testing.assert_allclose(low, black + (white - black) * view, atol=1e-5)
+        np.testing.assert_array_equal(radius, low_radius)
 
 
 def test_sheet_of_scenes(rng):
@@ -175,6 +193,7 @@ def test_bad_settings():
         ({"min_peak": 30.0}, r"min_peak must be in \(0, max_radius\], got 30.0"),
         ({"plain_share": 1.5}, r"plain_share must be in \[0, 1\], got 1.5"),
         ({"collage_share": -0.1}, r"collage_share must be in \[0, 1\], got -0.1"),
+        ({"contrast": (0.0, 1.0)}, r"contrast must be in \(0, 1\], lowest first, got \(0.0, 1.0\)"),
         ({"view_size": 0}, "view_size must be at least 1, got 0"),
         ({"aperture_shares": (1.0,)}, "aperture_shares must be 5 numbers of sum 1"),
     ]:
