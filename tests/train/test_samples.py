@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxblur import synthesis
-from train import samples
+from train import composites, samples
 from train.config import FormationConfig
 
 
@@ -58,3 +58,26 @@ def test_a_view_is_blurred_by_its_lens(key, rng, softness, black, white):
     np.testing.assert_allclose(view, expected, atol=0.5 / 255 + 1e-5)
     other = synthesis.blur(shown, disk(4.0), border="valid")
     assert np.abs(np.asarray(other) - expected).max() > 3 / 255 * (white - black)
+
+
+def test_a_faint_composite_has_the_same_labels_and_less_contrast(key, rng):
+    layers = {name: (rng.random((40, 40, 3)) * 255).astype(np.uint8) for name in ("background", "foreground")}
+    layers["alpha"] = np.zeros((40, 40), np.uint8)
+    layers["alpha"][:, 22:] = 255
+    how = samples.Degradation(
+        radius=jnp.float32(0.5),
+        black=jnp.float32(0),
+        white=jnp.float32(1),
+        softness=jnp.float32(0),
+        linear=jnp.bool_(False),
+        noise=jnp.float32(0),
+        quality=jnp.float32(samples.NO_JPEG),
+    )
+    radii = jnp.float32([3.0, 0.5])
+    full = composites.compose(key, layers, radii, how)
+    faint = composites.compose(
+        key, layers, radii, how._replace(black=jnp.float32(0.2), white=jnp.float32(0.5))
+    )
+    np.testing.assert_allclose(faint.view, 0.2 + 0.3 * full.view, atol=0.65 / 255 + 1e-5)
+    np.testing.assert_array_equal(faint.label, full.label)
+    assert (np.asarray(full.label) == 1).any() and np.ptp(full.view) > 0.5
