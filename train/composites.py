@@ -17,6 +17,7 @@ from train.samples import (
     Points,
     camera,
     choose_points,
+    coded,
     draw_degradation,
     for_each_view,
     lens,
@@ -46,8 +47,7 @@ def compose(
     key: jax.Array, layers: dict[str, UInt8[Array, "..."]], radii: Float[Array, " 2"], how: Degradation
 ) -> Scene:
     """A foreground over a background with disk radii (background, foreground), px; `how.radius` is not used."""
-    images = jnp.stack([layers["background"], layers["foreground"]]).astype(jnp.float32) / 255
-    images = how.black + (how.white - how.black) * images
+    images = coded(jnp.stack([layers["background"], layers["foreground"]]), how.black, how.white)
     alpha = layers["alpha"].astype(jnp.float32) / 255
     alphas = jnp.stack([jnp.ones_like(alpha), alpha])
     kernels = jax.vmap(lambda radius: lens(radius, how.softness, size=KERNEL_SIZE))(radii)

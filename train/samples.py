@@ -84,6 +84,11 @@ def lens(radius: Float[Array, ""], softness: Float[Array, ""], *, size: int) -> 
     return synthesis.soft_kernel(disk, radius, softness=softness)
 
 
+def coded(pixels: UInt8[Array, "*n"], black: Float[Array, ""], white: Float[Array, ""]) -> Float[Array, "*n"]:
+    """Coded values of what the lens is shown: 0 of the pixels at `black`, 255 at `white`; faint if these are near."""
+    return black + (white - black) * (pixels.astype(jnp.float32) / 255)
+
+
 def camera(
     key: jax.Array, image: Float[Array, "h w 3"], noise: jax.Array, quality: jax.Array
 ) -> Float[Array, "h w 3"]:
@@ -96,7 +101,7 @@ def blurred_view(
     key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation, *, kernel_size: int
 ) -> Float[Array, "h2 w2 3"]:
     """One content as the camera sees it out of focus; kernel_size - 1 px smaller on each axis."""
-    image = how.black + (how.white - how.black) * (content.astype(jnp.float32) / 255)
+    image = coded(content, how.black, how.white)
     kernel = lens(how.radius, how.softness, size=kernel_size)
     image = synthesis.blur(image, kernel, border="valid", linear_light=how.linear)
     return camera(key, image, how.noise, how.quality)

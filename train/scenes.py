@@ -18,7 +18,7 @@ from jaxblur import synthesis
 from train import scene_layers
 from train.data.config import DataConfig
 from train.data.source import Source, Split, open_source
-from train.samples import NO_JPEG
+from train.samples import NO_JPEG, coded
 from train.scene_config import APERTURES, SceneConfig
 
 MAX_LAYERS = 5  # background included
@@ -127,7 +127,7 @@ def form_scene(shot: Shot, *, config: SceneConfig) -> tuple[Float[Array, "v v 3"
         return jax.lax.switch(camera.aperture, apertures, radius)
 
     view, radius = synthesis.render_scene(
-        camera.black + (camera.white - camera.black) * (shot.images.astype(jnp.float32) / 255),
+        coded(shot.images, camera.black, camera.white),
         shot.alphas.astype(jnp.float32) / 255,
         shot.planes,
         kernel=functools.partial(synthesis.soft_kernel, kernel, softness=camera.softness),
