@@ -164,7 +164,9 @@ class TrainConfig:
     edges: StageConfig
     dense: DenseConfig = DenseConfig()
     joint: JointConfig = JointConfig()
-    scene: SceneConfig = SceneConfig(view_size=288, scenes=8, collage_share=0.4, faint_share=0.4)
+    scene: SceneConfig = SceneConfig(view_size=288, scenes=8)  # of the third stage
+    # Of the others: collages and faint scenes teach the networks, and make the third stage worse.
+    network_scene: SceneConfig = SceneConfig(view_size=288, scenes=8, collage_share=0.4, faint_share=0.4)
     scenes: int = 0  # composed for the first two stages, which cut views from them, and the fourth
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -247,6 +249,7 @@ def paper(data: DataConfig) -> TrainConfig:
 def smoke(data: DataConfig) -> TrainConfig:
     """A few steps of everything, in a minute on CPU: proves that it runs, learns next to nothing."""
     full = default(data)
+    scene = SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4)
     return dataclasses.replace(
         full,
         preset="smoke",
@@ -257,7 +260,8 @@ def smoke(data: DataConfig) -> TrainConfig:
         edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
         dense=DenseConfig(steps=4, scenes=8, held_out=8),
         joint=JointConfig(steps=2),
-        scene=SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4),
+        scene=scene,
+        network_scene=dataclasses.replace(scene, collage_share=0.4, faint_share=0.4),
         validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
     )
 

@@ -130,10 +130,10 @@ def _network_scenes(config: TrainConfig, folder: Path) -> Scenes:
     """What the first two stages cut views from, and the fourth is trained on."""
     if not config.scenes:
         return None
-    source = scene_source(dataclasses.replace(config.data, seed=config.seed), config.scene)
+    source = scene_source(dataclasses.replace(config.data, seed=config.seed), config.network_scene)
 
     def composed(count: int, split: Split) -> SceneViews:
-        return SceneViews(folder, source, config.scene, count=count, split=split)
+        return SceneViews(folder, source, config.network_scene, count=count, split=split)
 
     return composed(config.scenes, "train"), composed(_HELD_OUT_SCENES, "held_out")
 

@@ -38,8 +38,10 @@ def stage(tmp_path_factory):
     weights = Weights(
         {"params": {**params, "spread": spread.init_parameters(network, jax.random.key(0))}}, network
     )
-    folder, source = tmp_path_factory.mktemp("scenes"), scene_source(config.data, config.scene)
-    scenes = [SceneViews(folder, source, config.scene, count=8, split=s) for s in ("train", "held_out")]
+    folder, source = tmp_path_factory.mktemp("scenes"), scene_source(config.data, config.network_scene)
+    scenes = [
+        SceneViews(folder, source, config.network_scene, count=8, split=s) for s in ("train", "held_out")
+    ]
     return JointStage(config, weights, tuple(scenes))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.train.tiny import tiny_config, write_photos
-from train import composites, samples, scene_views
+from train import composites, run, samples, scene_views
 from train.config import StageConfig
 from train.scene_views import SceneViews
 from train.scenes import draw_scenes, scene_source
@@ -16,7 +16,7 @@ SIZE = 24  # of the views; the scenes of 96 px have two scales
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     config = tiny_config(write_photos(tmp_path_factory.mktemp("photos")))
-    return scene_source(config.data, config.scene), config.scene
+    return scene_source(config.data, config.network_scene), config.network_scene
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,15 @@ def test_scenes_and_their_views_go_together(changes, message):
     config = dataclasses.replace(tiny_config(None), edges=StageConfig(steps=1))
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(config, **changes)
+
+
+def test_networks_have_scenes_of_their_own(tmp_path, monkeypatch):
+    config = tiny_config(write_photos(tmp_path))
+    own = dataclasses.replace(config.scene, collage_share=0.5)
+    made = []
+    monkeypatch.setattr(run, "SceneViews", lambda folder, source, scene, **kwargs: made.append(scene))
+    run._network_scenes(dataclasses.replace(config, network_scene=own), tmp_path)
+    assert made == [own] * 2
 
 
 def test_views_are_counted():

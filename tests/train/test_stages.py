@@ -23,9 +23,10 @@ def photos(tmp_path_factory):
 def scenes(photos, tmp_path_factory):
     """Training and held-out scenes of the tiny run."""
     config, folder = tiny_config(photos), tmp_path_factory.mktemp("scenes")
-    source = scene_source(config.data, config.scene)
+    source = scene_source(config.data, config.network_scene)
     return tuple(
-        SceneViews(folder, source, config.scene, count=8, split=split) for split in ("train", "held_out")
+        SceneViews(folder, source, config.network_scene, count=8, split=split)
+        for split in ("train", "held_out")
     )
 
 

@@ -31,6 +31,7 @@ def write_photos(folder, count=3):
 def tiny_config(photos, **network):
     """The smoke preset, smaller still."""
     full = config.smoke(DataConfig(photos=photos))
+    scene = SceneConfig(view_size=96, scenes=8, max_radius=4.0, slices=2)
     stage = dataclasses.replace(full.blur, steps=4, contents=8, views=1, view_size=48, points=16)
     return dataclasses.replace(
         full,
@@ -38,7 +39,8 @@ def tiny_config(photos, **network):
         blur=stage,
         edges=dataclasses.replace(stage, steps=3),
         dense=config.DenseConfig(steps=2, scenes=8, held_out=8),
-        scene=SceneConfig(view_size=96, scenes=8, max_radius=4.0, slices=2),
+        scene=scene,
+        network_scene=scene,
         validation=dataclasses.replace(
             full.validation, contents=1, radii=(0.5, 6.0), points=8, statistics_batches=1
         ),
