@@ -36,11 +36,15 @@ class Arguments:
     """Two or more variables.safetensors of runs with the same preset."""
     output: Path
     """File to write."""
+    edges: tuple[Path, ...] = ()
+    """One or more of runs whose f2-NET and E-Net to average instead of those in `variables`."""
     preset: Literal["default", "paper", "smoke"] = "default"
     """Of the runs."""
 
 
-def average(paths: tuple[Path, ...], network: NetworkConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+def average(
+    paths: tuple[Path, ...], network: NetworkConfig, edges: tuple[Path, ...] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Mean of every array, batch statistics among them, of variables of one architecture.
 
     Statistics estimated anew for the mean, as the stages do for theirs, read no better.
@@ -48,9 +52,11 @@ def average(paths: tuple[Path, ...], network: NetworkConfig) -> tuple[dict[str, 
     Args:
       paths: of two files or more that `export.save_variables` wrote, in the order of their training.
       network: their architecture.
+      edges: of one file or more to take f2-NET and E-Net from instead; `paths` for none.
 
     Returns:
-      Variables, and facts: those of the last file, and the steps of each, which go on into weights.
+      Variables, and facts: those of the last file, on E-Net of the last of `edges`, and the steps of each, which go on
+      into weights.
 
     Raises:
       ValueError, FileNotFoundError: fewer than two files; one is missing, of another kind or architecture, or holds
@@ -58,21 +64,46 @@ def average(paths: tuple[Path, ...], network: NetworkConfig) -> tuple[dict[str, 
     """
     if len(paths) < 2:
         raise ValueError(f"variables must be two files or more, got {len(paths)}")
+    both, facts = _mean(paths, network)
+    own, own_facts = _mean(edges, network, like=paths[0]) if edges else (both, facts)
+    variables = {
+        kind: {part: (own[kind] if part in ("f2", "e") else tree)[part] for part in tree}
+        for kind, tree in both.items()
+    }
+    blur = {name: fact for name, fact in facts[-1].items() if not name.startswith("edges_")}
+    depth = {name: fact for name, fact in own_facts[-1].items() if name.startswith("edges_")}
+    means = {"blur_mean_of": _steps("blur", facts), "edges_mean_of": _steps("edges", own_facts)}
+    return variables, {**blur, **depth, **means}
+
+
+def _steps(name: str, facts: list[dict[str, Any]]) -> list[Any]:
+    return [fact.get(f"{name}_steps") for fact in facts]
+
+
+def _mean(
+    paths: tuple[Path, ...], network: NetworkConfig, like: Path | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Mean of files that hold the same networks as `like`, by default the first, and the facts of each."""
+    like = like or paths[0]
+    wanted = _names(export.load_initial(like, network)[0])
     trees, facts = zip(*(export.load_initial(path, network) for path in paths), strict=True)
-    names = [sorted(part for part, tree in each["params"].items() if tree) for each in trees]
-    for path, found in zip(paths, names, strict=True):
-        if found != names[0]:
-            raise ValueError(f"{path}: holds {', '.join(found)}, but {paths[0]} {', '.join(names[0])}")
-    mean = jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *trees)
-    steps = {f"{name}_mean_of": [fact.get(f"{name}_steps") for fact in facts] for name in ("blur", "edges")}
-    return mean, {**facts[-1], **steps}
+    for path, tree in zip(paths, trees, strict=True):
+        if _names(tree) != wanted:
+            raise ValueError(f"{path}: holds {', '.join(_names(tree))}, but {like} {', '.join(wanted)}")
+    return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *trees), list(facts)
+
+
+def _names(variables: dict[str, Any]) -> list[str]:
+    return sorted(part for part, tree in variables["params"].items() if tree)
 
 
 def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = tyro.cli(Arguments, args=args, prog="python -m train.average")
     try:
-        variables, facts = average(options.variables, PRESETS[options.preset](DataConfig()).network)
+        variables, facts = average(
+            options.variables, PRESETS[options.preset](DataConfig()).network, options.edges
+        )
         options.output.parent.mkdir(parents=True, exist_ok=True)
         export.save_variables(options.output, variables, facts)
     except (ValueError, OSError) as error:

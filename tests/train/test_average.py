@@ -37,6 +37,32 @@ def test_every_array_is_the_mean_and_the_last_facts_stay(runs, tmp_path):
     assert facts["blur_mean_of"] == [0, 10, 20] and facts["edges_mean_of"] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("edges", [[0], [0, 2]])
+def test_e_net_of_other_runs(runs, tmp_path, edges):
+    folder, trees = runs
+    options = {"--variables": [1, 2], "--edges": edges}
+    out = tmp_path / "mean.safetensors"
+    arguments = [
+        each
+        for name, of in options.items()
+        for each in (name, *(str(folder / f"{n}.safetensors") for n in of))
+    ]
+    assert average.main([*arguments, "--output", str(out)]) == 0
+    variables, facts = export.load_initial(out, NETWORK)
+    for kind, found in variables.items():
+        for part, tree in found.items():
+            own = [trees[number][kind][part] for number in (edges if part in ("f2", "e") else [1, 2])]
+            mean = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *own)
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), tree, mean)
+    assert facts == {
+        "note": 2,
+        "blur_steps": 20,
+        "blur_mean_of": [10, 20],
+        "edges_steps": edges[-1],
+        "edges_mean_of": edges,
+    }
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
@@ -45,6 +71,7 @@ def test_every_array_is_the_mean_and_the_last_facts_stay(runs, tmp_path):
         (["0", "half"], "half.safetensors: holds b, f1, but .*0.safetensors b, e, f1, f2"),
         (["0", "other"], r"other.safetensors: params/b/.* must have shape .*\(300, 150\), got \(300, 151\)"),
         (["text", "0"], "text.safetensors: not a file of variables"),
+        (["0", "1", "--edges", "half"], "half.safetensors: holds b, f1, but .*0.safetensors b, e, f1, f2"),
     ],
 )
 def test_files_that_do_not_fit(runs, tmp_path, capsys, names, message):
@@ -56,7 +83,7 @@ def test_files_that_do_not_fit(runs, tmp_path, capsys, names, message):
     export.save_variables(folder / "other.safetensors", other)
     (folder / "text.safetensors").write_text("text")
     out = tmp_path / "mean.safetensors"
-    paths = [str(folder / f"{name}.safetensors") for name in names]
+    paths = [name if name == "--edges" else str(folder / f"{name}.safetensors") for name in names]
     assert average.main(["--variables", *paths, "--output", str(out)]) == 2
     captured = capsys.readouterr().err
     assert re.search(message, captured), captured
