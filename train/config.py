@@ -165,7 +165,7 @@ class TrainConfig:
     dense: DenseConfig = DenseConfig()
     joint: JointConfig = JointConfig()
     scene: SceneConfig = SceneConfig(view_size=288, scenes=8)  # of the third stage
-    # Of the others: collages and faint scenes teach the networks, and make the third stage worse.
+    # Of the others: collages and faint scenes are for the networks; collages made the third stage worse.
     network_scene: SceneConfig = SceneConfig(view_size=288, scenes=8, collage_share=0.4, faint_share=0.4)
     scenes: int = 0  # composed for the first two stages, which cut views from them, and the fourth
     formation: FormationConfig = FormationConfig()
