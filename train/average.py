@@ -64,33 +64,27 @@ def average(
     """
     if len(paths) < 2:
         raise ValueError(f"variables must be two files or more, got {len(paths)}")
-    both, facts = _mean(paths, network)
-    own, own_facts = _mean(edges, network, like=paths[0]) if edges else (both, facts)
+    loaded = {path: export.load_initial(path, network) for path in (*paths, *edges)}
+    wanted = _names(loaded[paths[0]][0])
+    for path, (tree, _) in loaded.items():
+        if _names(tree) != wanted:
+            raise ValueError(f"{path}: holds {', '.join(_names(tree))}, but {paths[0]} {', '.join(wanted)}")
+
+    def mean(of: tuple[Path, ...]) -> dict[str, Any]:
+        return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *(loaded[p][0] for p in of))
+
+    def facts(name: str, of: tuple[Path, ...]) -> dict[str, Any]:
+        last = {key: fact for key, fact in loaded[of[-1]][1].items() if key.startswith(f"{name}_")}
+        return {**last, f"{name}_mean_of": [loaded[path][1].get(f"{name}_steps") for path in of]}
+
+    depth = edges or paths
+    both, own = mean(paths), mean(depth)
     variables = {
         kind: {part: (own[kind] if part in ("f2", "e") else tree)[part] for part in tree}
         for kind, tree in both.items()
     }
-    blur = {name: fact for name, fact in facts[-1].items() if not name.startswith("edges_")}
-    depth = {name: fact for name, fact in own_facts[-1].items() if name.startswith("edges_")}
-    means = {"blur_mean_of": _steps("blur", facts), "edges_mean_of": _steps("edges", own_facts)}
-    return variables, {**blur, **depth, **means}
-
-
-def _steps(name: str, facts: list[dict[str, Any]]) -> list[Any]:
-    return [fact.get(f"{name}_steps") for fact in facts]
-
-
-def _mean(
-    paths: tuple[Path, ...], network: NetworkConfig, like: Path | None = None
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Mean of files that hold the same networks as `like`, by default the first, and the facts of each."""
-    like = like or paths[0]
-    wanted = _names(export.load_initial(like, network)[0])
-    trees, facts = zip(*(export.load_initial(path, network) for path in paths), strict=True)
-    for path, tree in zip(paths, trees, strict=True):
-        if _names(tree) != wanted:
-            raise ValueError(f"{path}: holds {', '.join(_names(tree))}, but {like} {', '.join(wanted)}")
-    return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *trees), list(facts)
+    others = {key: fact for key, fact in loaded[paths[-1]][1].items() if not key.startswith("edges_")}
+    return variables, {**others, **facts("blur", paths), **facts("edges", depth)}
 
 
 def _names(variables: dict[str, Any]) -> list[str]:
