@@ -1,6 +1,7 @@
 """Settings of a training run, and the three presets."""
 
 import dataclasses
+import functools
 import math
 from pathlib import Path
 from typing import Literal
@@ -249,7 +250,7 @@ def paper(data: DataConfig) -> TrainConfig:
 def smoke(data: DataConfig) -> TrainConfig:
     """A few steps of everything, in a minute on CPU: proves that it runs, learns next to nothing."""
     full = default(data)
-    scene = SceneConfig(view_size=96, scenes=8, max_radius=8.0, slices=4)
+    small = functools.partial(dataclasses.replace, view_size=96, max_radius=8.0, slices=4)
     return dataclasses.replace(
         full,
         preset="smoke",
@@ -260,8 +261,8 @@ def smoke(data: DataConfig) -> TrainConfig:
         edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
         dense=DenseConfig(steps=4, scenes=8, held_out=8),
         joint=JointConfig(steps=2),
-        scene=scene,
-        network_scene=dataclasses.replace(scene, collage_share=0.4, faint_share=0.4),
+        scene=small(full.scene),
+        network_scene=small(full.network_scene),
         validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
     )
 
