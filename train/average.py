@@ -33,7 +33,7 @@ class Arguments:
     """
 
     variables: tuple[Path, ...]
-    """Two or more variables.safetensors of runs with the same preset."""
+    """Two or more variables.safetensors of runs with the same preset; with --edges one will do."""
     output: Path
     """File to write."""
     edges: tuple[Path, ...] = ()
@@ -50,20 +50,21 @@ def average(
     Statistics estimated anew for the mean, as the stages do for theirs, read no better.
 
     Args:
-      paths: of two files or more that `export.save_variables` wrote, in the order of their training.
+      paths: of two files or more that `export.save_variables` wrote, in the order of their training; with `edges` of
+        one or more.
       network: their architecture.
       edges: of one file or more to take f2-NET and E-Net from instead; `paths` for none.
 
     Returns:
-      Variables, and facts: those of the last file, on E-Net of the last of `edges`, and the steps of each, which go on
-      into weights.
+      Variables, and facts: those of the last file, on E-Net of the last of `edges`, and the steps of each that was
+      averaged, which go on into weights.
 
     Raises:
       ValueError, FileNotFoundError: fewer than two files; one is missing, of another kind or architecture, or holds
         other networks than the first.
     """
-    if len(paths) < 2:
-        raise ValueError(f"variables must be two files or more, got {len(paths)}")
+    if len(paths) < 2 and not edges:
+        raise ValueError(f"variables must be two files or more, or one with --edges, got {len(paths)}")
     loaded = {path: export.load_initial(path, network) for path in (*paths, *edges)}
     wanted = _names(loaded[paths[0]][0])
     for path, (tree, _) in loaded.items():
@@ -75,6 +76,8 @@ def average(
 
     def facts(name: str, of: tuple[Path, ...]) -> dict[str, Any]:
         last = {key: fact for key, fact in loaded[of[-1]][1].items() if key.startswith(f"{name}_")}
+        if len(of) == 1:
+            return last
         return {**last, f"{name}_mean_of": [loaded[path][1].get(f"{name}_steps") for path in of]}
 
     depth = edges or paths

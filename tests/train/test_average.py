@@ -37,10 +37,10 @@ def test_every_array_is_the_mean_and_the_last_facts_stay(runs, tmp_path):
     assert facts["blur_mean_of"] == [0, 10, 20] and facts["edges_mean_of"] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("edges", [[0], [0, 2]])
-def test_e_net_of_other_runs(runs, tmp_path, edges):
+@pytest.mark.parametrize(("blur", "edges"), [([1, 2], [0]), ([1, 2], [0, 2]), ([1], [0, 2])])
+def test_e_net_of_other_runs(runs, tmp_path, blur, edges):
     folder, trees = runs
-    options = {"--variables": [1, 2], "--edges": edges}
+    options = {"--variables": blur, "--edges": edges}
     out = tmp_path / "mean.safetensors"
     arguments = [
         each
@@ -51,22 +51,21 @@ def test_e_net_of_other_runs(runs, tmp_path, edges):
     variables, facts = export.load_initial(out, NETWORK)
     for kind, found in variables.items():
         for part, tree in found.items():
-            own = [trees[number][kind][part] for number in (edges if part in ("f2", "e") else [1, 2])]
+            own = [trees[number][kind][part] for number in (edges if part in ("f2", "e") else blur)]
             mean = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *own)
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), tree, mean)
-    assert facts == {
-        "note": 2,
-        "blur_steps": 20,
-        "blur_mean_of": [10, 20],
-        "edges_steps": edges[-1],
-        "edges_mean_of": edges,
-    }
+    expected = {"note": blur[-1], "blur_steps": 10 * blur[-1], "edges_steps": edges[-1]}
+    if len(blur) > 1:
+        expected["blur_mean_of"] = [10 * number for number in blur]
+    if len(edges) > 1:
+        expected["edges_mean_of"] = edges
+    assert facts == expected
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["0"], "two files or more, got 1"),
+        (["0"], "two files or more, or one with --edges, got 1"),
         (["0", "none"], "none.safetensors: no such file"),
         (["0", "half"], "half.safetensors: holds b, f1, but .*0.safetensors b, e, f1, f2"),
         (["0", "other"], r"other.safetensors: params/b/.* must have shape .*\(300, 150\), got \(300, 151\)"),
