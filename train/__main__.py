@@ -47,7 +47,8 @@ class Arguments:
     scenes: int | None = None
     """Composed scenes that the third stage trains on, instead of the preset's; the networks read each once."""
     stages: str | None = None
-    """Of blur,edges,dense (of the preset paper two) and joint, for accelerators; other networks come from --initial."""
+    """Of blur,edges,dense (of the preset paper two) and joint, for accelerators; other networks come from --initial.
+    none: writes weights of --initial as it is."""
     contents: int | None = None
     """Sharp crops per step over all devices, in both stages, instead of the preset's; more suits an accelerator."""
     rate: float = 1.0
@@ -56,6 +57,8 @@ class Arguments:
     """Of the factors in the networks' products; bfloat16 is faster on CPUs that multiply it."""
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
+    third_stage: Path | None = None
+    """Take the third stage of this weights.safetensors as it is; suits networks that were trained a little more."""
     seed: int = 0
     """Of every random choice."""
     max_seconds: float | None = None
@@ -75,7 +78,10 @@ class Arguments:
 def _stages(options: Arguments) -> tuple[str, ...]:
     """Names of the stages to train, checked."""
     if options.stages is None:
-        return STAGES[:2] if options.preset == "paper" else STAGES[:3]
+        two = options.preset == "paper" or options.third_stage is not None
+        return STAGES[:2] if two else STAGES[:3]
+    if options.stages == "none":
+        return ()
     given = tuple(options.stages.split(","))
     if unknown := [name for name in given if name not in STAGES]:
         raise ValueError(f"stages must be some of {','.join(STAGES)}, got {unknown[0]!r}")
@@ -110,6 +116,7 @@ def main(args: list[str] | None = None) -> int:
             precision=options.precision,
             seed=options.seed,
             initial=options.initial,
+            third_stage=options.third_stage,
         )
         changes = {
             "blur": {"steps": options.blur_steps, "contents": options.contents},

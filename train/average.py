@@ -63,7 +63,8 @@ def average(
       ValueError, FileNotFoundError: fewer than two files; one is missing, of another kind or architecture, or holds
         other networks than the first.
     """
-    if len(paths) < 2 and not edges:
+    least = 1 if edges else 2
+    if len(paths) < least:
         raise ValueError(f"variables must be two files or more, or one with --edges, got {len(paths)}")
     loaded = {path: export.load_initial(path, network) for path in (*paths, *edges)}
     wanted = _names(loaded[paths[0]][0])

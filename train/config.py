@@ -175,6 +175,7 @@ class TrainConfig:
     precision: Precision = "float32"  # see `jaxblur.config.Config`
     seed: int = 0
     initial: Path | None = None  # variables.safetensors of an earlier run, to start from
+    third_stage: Path | None = None  # weights.safetensors whose third stage to take instead of training one
 
     def __post_init__(self) -> None:
         wanted = self.blur.scene_views + self.edges.scene_views > 0

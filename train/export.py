@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from jaxblur.architecture import NetworkConfig
 from jaxblur.files import atomic_file
 from jaxblur.provenance import commit
-from jaxblur.weights import Weights
+from jaxblur.weights import Weights, load_weights
 from jaxblur.weights.file import expected_shapes
 from train.config import TrainConfig
 from train.depth_validation import HeldOutDepth, depth_probabilities
@@ -74,6 +74,28 @@ def load_initial(path: Path, network: NetworkConfig) -> tuple[dict[str, Any], di
     return variables, facts
 
 
+def load_third_stage(config: TrainConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of the third stage of `config.third_stage`, and its facts.
+
+    Networks that were trained a little more, or averaged, read on the same scale as before, and can keep it.
+
+    Raises:
+      ValueError, FileNotFoundError: the file is missing or no weights, or these have two stages or other levels.
+    """
+    path = config.third_stage
+    assert path is not None  # the caller has looked
+    weights = load_weights(path)
+    if not weights.network.pyramid:
+        raise ValueError(f"{path}: weights with a third stage are asked for, these have two")
+    if weights.network.levels != config.network.levels:
+        raise ValueError(
+            f"{path}: must have the levels {config.network.levels}, got {weights.network.levels}"
+        )
+    facts = json.loads(weights.metadata.get("facts", "{}"))
+    own = {key: fact for key, fact in facts.items() if key.startswith("dense_")}
+    return weights.variables["params"]["spread"], own
+
+
 def calibrate_depth(params: Any, network: NetworkConfig, scenes: HeldOutDepth) -> tuple[Any, float]:
     """Move E-Net's bias so that 1/2 is the threshold to use.
 
@@ -122,7 +144,8 @@ def make_weights(
         "photos": config.data.photos and config.data.photos.name,
         "tfds_dir": None,
     }
-    settings["initial"] = config.initial and config.initial.name
+    for name in ("initial", "third_stage"):
+        settings[name] = settings[name] and settings[name].name
     formation = config.formation
     soft = f", {formation.soft_share:.0%} of crops through a soft lens" if formation.soft_share else ""
     metadata = {

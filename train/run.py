@@ -50,8 +50,8 @@ def run(
       config: of the run.
       folder: of the run.
       options: see `RunOptions`.
-      stages: which of `STAGES`. The parts of a network stage that is left out are those of `config.initial`; without
-        "dense" the weights are two-stage ones.
+      stages: which of `STAGES`, or none of them. The parts of a network stage that is left out are those of
+        `config.initial`; without "dense" and `config.third_stage` the weights are two-stage ones.
 
     Returns:
       The weights file, or None if the run was told to stop before its end. `variables.safetensors` beside it can be
@@ -61,10 +61,13 @@ def run(
       ValueError, FileNotFoundError: the photos or `config.initial` cannot be used, see `open_source`, `load_initial`.
       loop.NonFiniteError, checkpoints.CheckpointError, checkpoints.ConfigChangedError: see there.
     """
-    if "joint" in stages and "dense" not in stages:
+    third, third_facts = export.load_third_stage(config) if config.third_stage else (None, {})
+    if "joint" in stages and "dense" not in stages and third is None:
         raise ValueError(
-            f"the stage joint goes on from the stage dense, which is not among {','.join(stages)}"
+            f"the stage joint goes on from the stage dense, which is not among {','.join(stages)}, or --third-stage"
         )
+    if third is not None and "dense" in stages:
+        raise ValueError(f"the third stage is either trained or that of {config.third_stage}, got both")
     if "joint" in stages and not config.scenes:
         raise ValueError(f"the stage joint trains on composed scenes, got the preset {config.preset} without")
     initial, before = export.load_initial(config.initial, config.network) if config.initial else (None, {})
@@ -93,8 +96,10 @@ def run(
         third = _spread_parameters(config, folder, options, two_stage)
         if third is None:
             return None
+        third_facts = _facts(folder, {}, names=("dense",))
+    if third is not None:
         params, network = {**params, "spread": third}, dataclasses.replace(network, pyramid=True)
-        facts = {**facts, **_facts(folder, {}, names=("dense",))}
+        facts = {**facts, **third_facts}
     if "joint" in stages:
         three_stage = export.make_weights(params, network, config, facts, source.licences())
         params = _joint_parameters(config, folder, options, three_stage, scenes)
@@ -105,6 +110,7 @@ def run(
     path = folder / "weights.safetensors"
     if jax.process_index() == 0:
         both = {kind: {**blur[kind], **edges[kind]} for kind in edges}
+        folder.mkdir(parents=True, exist_ok=True)  # without a stage nothing was put there so far
         export.save_variables(folder / "variables.safetensors", both, facts)
         save_weights(path, weights)
         _log.info("weights written to %s", path)
@@ -199,6 +205,7 @@ def _train(
     settings = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     settings["data"].pop("photos")  # the same photos may lie elsewhere when a run goes on
     settings.pop("initial")
+    settings.pop("third_stage")
     for later in STAGES[STAGES.index(stage.name) + 1 :]:
         settings.pop(later)
     if initial is not None:

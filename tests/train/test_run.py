@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 from importlib import resources
 
@@ -97,6 +98,42 @@ def test_the_third_stage_alone_leaves_the_networks_and_uses_its_readings_again(t
     assert len(list((folder / "dense").glob("readings-*"))) == 2
     with pytest.raises(ValueError, match="f1 and b must come from --initial, got none"):
         training.run(dataclasses.replace(config, initial=None), tmp_path / "none", options, stages=("dense",))
+
+
+def test_networks_take_the_third_stage_of_other_weights(tmp_path):
+    """None is trained: the networks are those of the start, folded, and the third stage that of the shipped weights."""
+    config = tiny_config(write_photos(tmp_path))
+    variables = forward.init_variables(jax.random.key(1), config.network)
+    start, shipped = (
+        tmp_path / "start.safetensors",
+        resources.files("jaxblur.weights") / "jaxblur.safetensors",
+    )
+    export.save_variables(start, variables, {"blur_steps": 7})
+    config = dataclasses.replace(config, initial=start, third_stage=shipped)
+    run = functools.partial(training.run, options=training.RunOptions())
+    weights = jaxblur.load_weights(run(config, tmp_path / "run", stages=()))
+    own = {
+        parts: {kind: {part: tree[part] for part in parts} for kind, tree in variables.items()}
+        for parts in (("f1", "b"), ("f2", "e"))
+    }
+    before, _ = export.assemble(*own.values(), config.network)
+    expected, found = jaxblur.load_weights(), weights.variables["params"]
+    jax.tree.map(np.testing.assert_array_equal, found["spread"], expected.variables["params"]["spread"])
+    jax.tree.map(np.testing.assert_array_equal, found["b"], jax.tree.map(np.asarray, before["b"]))
+    facts, known = (json.loads(one.metadata["facts"]) for one in (weights, expected))
+    assert weights.network.pyramid and facts["blur_steps"] == 7 and "edges_steps" not in facts
+    assert facts["dense_steps"] == known["dense_steps"]
+    assert json.loads(weights.metadata["training_config"])["third_stage"] == "jaxblur.safetensors"
+    assert not (tmp_path / "run" / "dense").exists()
+
+    with pytest.raises(ValueError, match="either trained or that of .*jaxblur.safetensors, got both"):
+        run(config, tmp_path / "both", stages=("dense",))
+    two = run(dataclasses.replace(config, third_stage=None), tmp_path / "two", stages=())
+    with pytest.raises(ValueError, match="weights.safetensors: weights with a third stage are asked for"):
+        run(dataclasses.replace(config, third_stage=two), tmp_path / "none", stages=())
+    levels = dataclasses.replace(config.network, levels=config.network.levels[:-1])
+    with pytest.raises(ValueError, match="jaxblur.safetensors: must have the levels .* 5.75"):
+        run(dataclasses.replace(config, network=levels), tmp_path / "none", stages=())
 
 
 def _distance(one, other):
