@@ -58,7 +58,7 @@ class Arguments:
     initial: Path | None = None
     """Start from the variables.safetensors of an earlier run instead of random numbers."""
     third_stage: Path | None = None
-    """Take the third stage of this weights.safetensors as it is; suits networks that were trained a little more."""
+    """Take the third stage of this weights.safetensors instead of training one; for networks trained a little more."""
     seed: int = 0
     """Of every random choice."""
     max_seconds: float | None = None

@@ -60,7 +60,7 @@ def average(
       averaged, which go on into weights.
 
     Raises:
-      ValueError, FileNotFoundError: fewer than two files; one is missing, of another kind or architecture, or holds
+      ValueError, FileNotFoundError: too few files; one is missing, of another kind or architecture, or holds
         other networks than the first.
     """
     least = 1 if edges else 2

@@ -74,23 +74,19 @@ def load_initial(path: Path, network: NetworkConfig) -> tuple[dict[str, Any], di
     return variables, facts
 
 
-def load_third_stage(config: TrainConfig) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters of the third stage of `config.third_stage`, and its facts.
+def load_third_stage(path: Path, network: NetworkConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of the third stage of weights whose levels are those of `network`, and its facts.
 
     Networks that were trained a little more, or averaged, read on the same scale as before, and can keep it.
 
     Raises:
       ValueError, FileNotFoundError: the file is missing or no weights, or these have two stages or other levels.
     """
-    path = config.third_stage
-    assert path is not None  # the caller has looked
     weights = load_weights(path)
     if not weights.network.pyramid:
         raise ValueError(f"{path}: weights with a third stage are asked for, these have two")
-    if weights.network.levels != config.network.levels:
-        raise ValueError(
-            f"{path}: must have the levels {config.network.levels}, got {weights.network.levels}"
-        )
+    if weights.network.levels != network.levels:
+        raise ValueError(f"{path}: must have the levels {network.levels}, got {weights.network.levels}")
     facts = json.loads(weights.metadata.get("facts", "{}"))
     own = {key: fact for key, fact in facts.items() if key.startswith("dense_")}
     return weights.variables["params"]["spread"], own

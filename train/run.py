@@ -58,10 +58,13 @@ def run(
       `config.initial` of another run.
 
     Raises:
-      ValueError, FileNotFoundError: the photos or `config.initial` cannot be used, see `open_source`, `load_initial`.
+      ValueError, FileNotFoundError: the photos, `config.initial` or `config.third_stage` cannot be used, see
+        `open_source`, `load_initial`, `load_third_stage`.
       loop.NonFiniteError, checkpoints.CheckpointError, checkpoints.ConfigChangedError: see there.
     """
-    third, third_facts = export.load_third_stage(config) if config.third_stage else (None, {})
+    third, third_facts = None, {}
+    if config.third_stage is not None:
+        third, third_facts = export.load_third_stage(config.third_stage, config.network)
     if "joint" in stages and "dense" not in stages and third is None:
         raise ValueError(
             f"the stage joint goes on from the stage dense, which is not among {','.join(stages)}, or --third-stage"
