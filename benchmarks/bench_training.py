@@ -1,153 +1,123 @@
-"""Edge points per second of a training step of both stages, in the dense form against the patch-wise form.
+"""What a second of training teaches: seconds of a gradient and its variance, with few and with many points per view.
 
     python -m benchmarks.bench_training --photos PHOTOS --json result.json
 
-One device. Both forms take the same step on the same batch: image formation, edges, networks, gradients, optimiser;
-they differ in how the networks are computed. The dense form is what `python -m train` uses. They take turns, so that
-a load from elsewhere meets both; rates and ratios are of the least times. The floor is the arithmetic of the networks
-in the dense form, forward and for the gradients (`floors.training_operations`), over the rate of a matrix product.
+One device, the shipped networks, each batch another draw. "few" is what `python -m train` takes: many crops, one view
+of each, a few edge points, looked at patch by patch. "many" is an eighth of the crops, two views of each (E-Net: one)
+and up to 128 points, read from maps of whole views. All points of a view share its content and its blur, so many of
+them say little more than few. While noise and not the rate is what limits training, steps that cost as many seconds
+teach the more, the less the gradient varies: variance times seconds is what counts, and `ratio` is that of "many" over
+that of "few". Both take turns, so that a load from elsewhere meets both. The floor is the arithmetic of the networks,
+forward and for the gradients (`floors.training_operations`), over the rate of a matrix product.
 """
 
 import dataclasses
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import tyro
 
 from benchmarks.floors import training_operations
 from benchmarks.measure import matmul_rate, origin, summary, write
 from jaxblur import parallel
-from jaxblur.convolution import convolve
-from jaxblur.layers import Trunk
-from jaxblur.nets import DefocusNet
-from train.config import PRESETS
+from train import export, forward
+from train.config import PRESETS, StageConfig, TrainConfig
 from train.data.source import DataConfig, open_source
 from train.stages import BlurStage, EdgeStage, stage_config
+
+_SHIPPED = Path(__file__).parent.parent / "train" / "shipped_variables.safetensors"
+_MANY = 128  # points per view
+_FEWER = 8  # times, the crops with many points
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     photos: Path = Path("examples")
-    contents: int = 4  # per step; patch-wise activations take about 2 MB per edge point
-    steps: int = 3  # timed steps of each form; the best counts
+    contents: int = 32  # sharp crops per batch with few points
+    batches: int = 8  # gradients, after one that compiles
     json: Path | None = None  # where to write the figures too
 
 
-def _patches(net: DefocusNet, views: jax.Array, points: jax.Array) -> jax.Array:
-    side = net.config.patch_size
-
-    def patch(view: jax.Array, point: jax.Array) -> jax.Array:
-        return jax.lax.dynamic_slice(view, (point[0], point[1], 0), (side, side, 3))
-
-    return jax.vmap(jax.vmap(patch, (None, 0)))(views, points).reshape(-1, side, side, 3)
-
-
-def patchwise_blur_logits(
-    net: DefocusNet, views: jax.Array, points: jax.Array, valid: jax.Array, train: bool = False
-) -> jax.Array:
-    """`train.forward.blur_logits`, patch-wise."""
-    grids = net.f1_grids(_patches(net, views, points), train)
-    return net.blur_logits(_first(net.b.trunk, grids), train, valid.reshape(-1))
-
-
-def patchwise_depth_logits(
-    net: DefocusNet, views: jax.Array, points: jax.Array, valid: jax.Array, train: bool = False
-) -> jax.Array:
-    """`train.forward.depth_logits`, patch-wise."""
-    patches = _patches(net, views, points)
-    grids = jax.lax.stop_gradient(net.f1_grids(patches))
-    return net.depth_logits(
-        _first(net.e.trunk, [net.f2_grid(patches, train), *grids]), train, valid.reshape(-1)
-    )
-
-
-def _first(trunk: Trunk, grids: list[jax.Array]) -> jax.Array:
-    """The linear part of the first convolution of b-NET or e-NET."""
-    return convolve(jnp.concatenate(grids, axis=-1), trunk.convolutions[0].kernel)
-
-
-class PatchwiseBlurStage(BlurStage):
-    _forward = staticmethod(patchwise_blur_logits)  # type: ignore[assignment]
-
-
-class PatchwiseEdgeStage(EdgeStage):
-    _forward = staticmethod(patchwise_depth_logits)  # type: ignore[assignment]
-
-
-class Stepper:
-    """A stage with its state on one device."""
+class Gradients:
+    """Gradients of a stage on one device: the steps of gradient descent at a rate of 1, all from the same start."""
 
     def __init__(self, stage: Any) -> None:
-        self._devices = jax.local_devices()[:1]
-        self._stage = stage
-        self._step = parallel.map_devices(stage.step, donate_argnums=(0,), devices=self._devices)
+        self.stage, self._devices = stage, jax.local_devices()[:1]
+        stage.optimiser = optax.sgd(1.0)
+        self._step = parallel.map_devices(stage.step, devices=self._devices)
         self._state = parallel.replicate(stage.init(jax.random.key(0)), devices=self._devices)
-        self._batch = parallel.shard(stage.batch(0), devices=self._devices)
-        self._key = parallel.replicate(jax.random.key(1), devices=self._devices)
 
-    def __call__(self) -> tuple[float, int]:
-        """Seconds and edge points of one step."""
+    def __call__(self, number: int) -> tuple[float, int, np.ndarray]:
+        """Seconds, edge points and gradient of a batch."""
+        batch = parallel.shard(self.stage.batch(number), devices=self._devices)
+        key = parallel.replicate(jax.random.key(number), devices=self._devices)
         start = time.perf_counter()
-        self._state, metrics = self._step(self._state, self._batch, self._key)
-        count = int(np.asarray(metrics["loss"][1])[0])
-        jax.block_until_ready(self._state)
-        return time.perf_counter() - start, count
+        new, metrics = jax.block_until_ready(self._step(self._state, batch, key))
+        spent = time.perf_counter() - start
+        moved = jax.tree.map(lambda a, b: np.ravel(a - b), self._state.params, new.params)
+        return spent, int(np.asarray(metrics["loss"][1])[0]), np.concatenate(jax.tree.leaves(moved))
 
 
-def time_steps(pair: Sequence[Any], steps: int) -> tuple[dict[str, list[float]], int]:
-    """Seconds of the steps of the dense and the patch-wise form of a stage, and edge points of a step."""
-    steppers = dict(zip(("dense", "patchwise"), map(Stepper, pair), strict=True))
-    for stepper in steppers.values():
-        stepper()  # compiles
-    times: dict[str, list[float]] = {form: [] for form in steppers}
-    points = 0
-    for _ in range(steps):
-        for form, stepper in steppers.items():
-            spent, points = stepper()
-            times[form].append(spent)
-    return times, points
+def _stage(config: TrainConfig, name: str, chosen: StageConfig, initial: Any) -> Any:
+    own = stage_config(dataclasses.replace(config, **{name: chosen}), name)
+    source = open_source(own.data)
+    if name == "blur":
+        return BlurStage(own, source, initial)
+    blur = {kind: {part: tree[part] for part in BlurStage.parts} for kind, tree in initial.items()}
+    return EdgeStage(own, source, blur, initial)
 
 
 def measure(options: Options) -> dict[str, Any]:
     config = PRESETS["default"](DataConfig(photos=options.photos))
-    blur, edges = (dataclasses.replace(s, contents=options.contents) for s in (config.blur, config.edges))
-    config = dataclasses.replace(config, blur=blur, edges=edges)
-    own = {name: stage_config(config, name) for name in ("blur", "edges")}
-    source = {name: open_source(own[name].data) for name in own}
-    fresh = BlurStage(own["blur"], source["blur"]).init(jax.random.key(0))
-    f1 = {"params": fresh.params, "batch_stats": fresh.batch_stats}
-    stages = {
-        "blur": (BlurStage(own["blur"], source["blur"]), PatchwiseBlurStage(own["blur"], source["blur"])),
-        "edges": (
-            EdgeStage(own["edges"], source["edges"], f1),
-            PatchwiseEdgeStage(own["edges"], source["edges"], f1),
-        ),
-    }
+    blur, edges = (dataclasses.replace(stage, scene_views=0) for stage in (config.blur, config.edges))
+    config = dataclasses.replace(config, blur=blur, edges=edges, scenes=0)
+    initial, _ = export.load_initial(_SHIPPED, config.network)
     rate = matmul_rate(3)
-    figures: dict[str, Any] = {"matmul_gflops": rate / 1e9, **origin()}
-    for name, pair in stages.items():
-        times, points = time_steps(pair, options.steps)
-        stage = {"blur": blur, "edges": edges}[name]
-        views, side = stage.contents * stage.views, stage.view_size - 2 * config.network.margin
-        work = training_operations(config.network, name, views=views, side=side, points=points)
-        floor = work / rate
-        least = {form: min(seconds) for form, seconds in times.items()}
-        figures[name] = {
-            "edge_points": points,
-            "seconds": {form: summary(seconds) for form, seconds in times.items()},
-            "dense_points_per_second": points / least["dense"],
-            "patchwise_points_per_second": points / least["patchwise"],
-            "ratio": least["patchwise"] / least["dense"],
-            "floor": floor,
-            "floor_points_per_second": points / floor,
-            "ratio_to_floor": least["dense"] / floor,
+    figures: dict[str, Any] = {"matmul_gflops": rate / 1e9, "batches": options.batches, **origin()}
+    for name, views in (("blur", 2), ("edges", 1)):
+        few = dataclasses.replace(getattr(config, name), contents=options.contents)
+        fewer = max(options.contents // _FEWER, 1)
+        many = dataclasses.replace(few, contents=fewer, views=views, points=_MANY)
+        takers = {
+            form: Gradients(_stage(config, name, chosen, initial))
+            for form, chosen in (("few", few), ("many", many))
         }
+        taken: dict[str, list[Any]] = {form: [] for form in takers}
+        for number in range(options.batches + 1):
+            for form, taker in takers.items():
+                taken[form].append(taker(number))
+        figures[name] = {
+            form: _summary(takers[form].stage, [*zip(*rows[1:], strict=True)], rate)
+            for form, rows in taken.items()
+        }
+        figures[name]["ratio"] = figures[name]["many"]["cost"] / figures[name]["few"]["cost"]
     return figures
+
+
+def _summary(stage: Any, taken: list[Any], rate: float) -> dict[str, Any]:
+    seconds, points, gradients = taken
+    own: StageConfig = stage.stage
+    work = training_operations(
+        stage.network,
+        stage.name,
+        views=own.contents * own.views,
+        side=own.view_size - 2 * stage.network.margin,
+        points=round(np.mean(points)),
+        patchwise=own.points <= forward.FEW,
+    )
+    variance = float(jnp.var(jnp.stack(gradients), axis=0, ddof=1).sum())
+    return {
+        "edge_points": float(np.mean(points)),
+        "seconds": summary(seconds),
+        "variance": variance,
+        "cost": variance * float(np.median(seconds)),
+        "ratio_to_floor": min(seconds) / (work / rate),
+    }
 
 
 def main(options: Options) -> None:
@@ -155,16 +125,16 @@ def main(options: Options) -> None:
     print(f"{figures['device']}, jax {figures['jax']}, commit {figures['commit']}")
     print(f"float32 matrix product {figures['matmul_gflops']:.1f} GFLOP/s")
     print(
-        f"{'stage':8s} {'points':>8s} {'step s':>8s} {'dense /s':>10s} {'patch-wise /s':>14s} {'ratio':>7s} "
-        f"{'floor /s':>10s} {'x floor':>8s}"
+        f"{'stage':6s} {'points':>7s} {'in all':>8s} {'seconds':>8s} {'x floor':>8s} {'variance':>9s} {'product':>8s}"
     )
     for name in ("blur", "edges"):
-        f = figures[name]
-        dense, patchwise = f["dense_points_per_second"], f["patchwise_points_per_second"]
-        print(
-            f"{name:8s} {f['edge_points']:8d} {f['seconds']['dense']['median']:8.3f} {dense:10.0f} {patchwise:14.0f} "
-            f"{f['ratio']:7.1f} {f['floor_points_per_second']:10.0f} {f['ratio_to_floor']:8.1f}"
-        )
+        for form in ("few", "many"):
+            f = figures[name][form]
+            times = f"{f['seconds']['median']:8.2f} {f['ratio_to_floor']:8.1f}"
+            print(
+                f"{name:6s} {form:>7s} {f['edge_points']:8.0f} {times} {f['variance']:9.2g} {f['cost']:8.2g}"
+            )
+        print(f"{name:6s} with many points {figures[name]['ratio']:.1f} times the product with few")
     write(options.json, figures)
 
 

@@ -78,8 +78,10 @@ def operations(network: NetworkConfig, height: int, width: int) -> tuple[int, in
     return maps, heads, patch
 
 
-def training_operations(network: NetworkConfig, stage: str, *, views: int, side: int, points: int) -> int:
-    """Operations of one step of stage "blur" or "edges", dense form.
+def training_operations(
+    network: NetworkConfig, stage: str, *, views: int, side: int, points: int, patchwise: bool
+) -> int:
+    """Operations of one step of stage "blur" or "edges".
 
     Three times the forward arithmetic: gradients of a layer's inputs and of its weights are as much again each. The
     frozen f1-NET of the edge stage counts once; a layer that reads it or the image, twice: it needs no gradient of
@@ -91,16 +93,30 @@ def training_operations(network: NetworkConfig, stage: str, *, views: int, side:
       views: images of the batch.
       side: of each, px, without its margin.
       points: edge points of the batch.
+      patchwise: whether the columns look at the patch of every point instead of at whole views.
     """
     blur = stage == "blur"
     trained, frozen = (network.columns, ()) if blur else ((network.depth_column,), network.columns)
+
+    def layers(column: ColumnConfig) -> list[int]:
+        if patchwise:
+            return column_operations(column, network.width, column.size, column.size, stride_one=False)
+        return dense_column(network, column, side, side)
+
+    def read(column: ColumnConfig) -> int:
+        return (
+            2 * 9 * network.width**2 * (GRID - 2) ** 2
+            if patchwise
+            else projection(network, column, side, side)
+        )
+
     total = 0
     for column in trained:
-        layers = dense_column(network, column, side, side)
-        total += 3 * sum(layers) - layers[0] + 3 * projection(network, column, side, side)
+        total += 3 * sum(layers(column)) - layers(column)[0] + 3 * read(column)
     for column in frozen:
-        total += sum(dense_column(network, column, side, side)) + 2 * projection(network, column, side, side)
-    return views * total + 3 * points * head_operations(network, len(network.levels) if blur else 2)
+        total += sum(layers(column)) + 2 * read(column)
+    heads = 3 * points * head_operations(network, len(network.levels) if blur else 2)
+    return (points if patchwise else views) * total + heads
 
 
 def edges_of_scales(

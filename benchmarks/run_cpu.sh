@@ -20,11 +20,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/run_common.sh"
 export JAX_PLATFORMS=cpu
 limit=2400 photo=examples/vase.jpg
 if [[ -n ${SMALL:-} ]]; then
-  photo=$work/photo.png filters=(64) side=48 counts=(1 2) devices=(1 2) many=50 points=64 contents=1 steps=1 repeats=1
+  photo=$work/photo.png filters=(64) side=48 counts=(1 2) devices=(1 2) many=50 points=64 contents=8 batches=2 repeats=1
   megapixels=(0.1) channels=(1 3)
   make_photo 0.004 "$photo"
 else
-  filters=(512 1024 2048) side=128 counts=(1 8) devices=(1 8) many=1000 points=256 contents=2 steps=3 repeats=3
+  filters=(512 1024 2048) side=128 counts=(1 8) devices=(1 8) many=1000 points=256 contents=32 batches=8 repeats=3
   megapixels=(1 10 100) channels=(1 3 4)
 fi
 one_thread="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" # as OpenCV's filter
@@ -43,7 +43,7 @@ main() {
   bench networks networks --photo "$photo" --points 32 --repeats "$repeats"
   bench batch batch --photo "$photo" --side "$side" --counts "${counts[@]}" --many "$many" \
     --devices "${devices[@]}" --repeats "$repeats"
-  bench training training --contents "$contents" --steps "$steps"
+  bench training training --contents "$contents" --batches "$batches"
   bench memory memory --megapixels "${megapixels[@]}" --texture 0.25 --max-memory 4GB
 }
 run_main

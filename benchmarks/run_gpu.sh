@@ -12,9 +12,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/run_common.sh"
 limit=600 photos=$work/photos photo=$work/photo.png
 mkdir "$photos" && cp examples/*.jpg "$photos"
 if [[ -n ${SMALL:-} ]]; then
-  sizes=(0.004) filters=(64) side=48 counts=(1 2) many=50 points=64 contents=1 steps=1 repeats=1
+  sizes=(0.004) filters=(64) side=48 counts=(1 2) many=50 points=64 contents=8 batches=2 repeats=1
 else
-  sizes=(1 12) filters=(1024 3464) side=1024 counts=(1 8 64) many=1000 points=4096 contents=16 steps=5 repeats=10
+  sizes=(1 12) filters=(1024 3464) side=1024 counts=(1 8 64) many=1000 points=4096 contents=512 batches=16 repeats=10
 fi
 make_photo "${sizes[0]}" "$photo"
 
@@ -25,6 +25,6 @@ main() {
   bench networks networks --photo "$photo" --points "$points" --repeats "$repeats"
   bench batch batch --photo "$photo" --side "$side" --counts "${counts[@]}" --many "$many" --devices 1 \
     --repeats "$repeats"
-  bench training training --photos "$photos" --contents "$contents" --steps "$steps"
+  bench training training --photos "$photos" --contents "$contents" --batches "$batches"
 }
 run_main

@@ -141,11 +141,13 @@ def training(figures: dict[str, Any]) -> str:
     parts = []
     for stage, name in (("blur", "B-Net"), ("edges", "E-Net")):
         f = figures[stage]
+        few = f["few"]
         parts.append(
-            f"{name} {number(f['dense_points_per_second'])} ({number(f['ratio'])} times the patch-wise form; the floor "
-            f"would allow {number(f['floor_points_per_second'])})"
+            f"{name} {number(few['edge_points'])} edge points in {number(few['seconds']['median'])} s, "
+            f"{number(few['ratio_to_floor'])} times the floor; with many points of an eighth of the crops, variance of "
+            f"the gradient times seconds is {number(f['ratio'])} times as high"
         )
-    return f"**Training**, edge points per second: {', '.join(parts)}."
+    return f"**Training**, a gradient from few points of many crops: {'; '.join(parts)}."
 
 
 def memory(figures: dict[str, Any]) -> str:

@@ -138,10 +138,12 @@ class Trunk(nn.Module):
             inputs = self.config.width
         self.convolutions = layers
 
-    def __call__(self, grids: list[jax.Array]) -> Float[Array, "n width"]:
+    def __call__(
+        self, grids: list[jax.Array], train: bool = False, mask: Bool[Array, " n"] | None = None
+    ) -> Float[Array, "n width"]:
         """From the 7x7 grids of each column (patch-wise form)."""
-        x = self.convolutions[0](jnp.concatenate(grids, axis=-1))
-        return self._rest(x, False, None)
+        x = self.convolutions[0](jnp.concatenate(grids, axis=-1), train=train, mask=mask)
+        return self._rest(x, train, mask)
 
     def project(self, maps: list[jax.Array]) -> dict[int, jax.Array]:
         """The linear part of the first convolution, per stride, from the columns' aligned maps (dense form)."""

@@ -207,8 +207,8 @@ def default(data: DataConfig) -> TrainConfig:
     return TrainConfig(
         preset="default",
         network=_DEFAULT_NETWORK,
-        blur=StageConfig(steps=20000, views=2, scene_views=2),
-        edges=StageConfig(steps=2000, contents=8, views=1, scene_views=1),
+        blur=StageConfig(steps=20000, contents=64, views=1, points=2, scene_views=1),
+        edges=StageConfig(steps=2000, contents=32, views=1, points=4, scene_views=1),
         scenes=2048,
         formation=FormationConfig(
             max_radius=7.0,

@@ -43,10 +43,22 @@ def test_arithmetic_of_a_training_step():
     first, second = floors.dense_column(SMALL, COLUMN, 8, 8)
     reads = floors.projection(SMALL, COLUMN, 8, 8)
     blur = 2 * (2 * first + 3 * second + 3 * reads) + 3 * 7 * floors.head_operations(SMALL, 3)
-    assert floors.training_operations(SMALL, "blur", views=2, side=8, points=7) == blur
+    dense = {"side": 8, "points": 7, "patchwise": False}
+    assert floors.training_operations(SMALL, "blur", views=2, **dense) == blur
     edges = (2 * first + 3 * second + 3 * reads) + (first + second + 2 * reads)
     edges += 3 * 7 * floors.head_operations(SMALL, 2)
-    assert floors.training_operations(SMALL, "edges", views=1, side=8, points=7) == edges
+    assert floors.training_operations(SMALL, "edges", views=1, **dense) == edges
+
+
+def test_arithmetic_of_a_training_step_on_patches():
+    three = 3 * 5 * floors.head_operations(SMALL, 3)
+    one, two = (
+        floors.training_operations(SMALL, "blur", views=views, side=8, points=5, patchwise=True) - three
+        for views in (1, 2)
+    )
+    assert one == two  # views cost nothing
+    first, *rest = floors.column_operations(COLUMN, SMALL.width, COLUMN.size, COLUMN.size, stride_one=False)
+    assert one == 5 * (2 * first + 3 * sum(rest) + 3 * 2 * 9 * SMALL.width**2 * 25)
 
 
 def test_given_edges_are_halved_with_the_photo(rng):
