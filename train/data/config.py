@@ -22,7 +22,7 @@ class DataConfig:
       recolour_share: share of crops with mildly changed colours.
       grey_share: share of crops made grey.
       overlay_share: share of contents of the train split that are two crops shining through each other.
-      disguise_share: share of those in other colours, or as negatives.
+      disguise_share: share of contents of the train split with channels in any order, half of these as negatives.
       outline_share: share of layers whose foreground is an object cut out of a photo, if there are outlines;
         the others are procedural shapes.
       held_out_share: share of the photos, chosen by name, that only the held-out split sees.

@@ -78,7 +78,7 @@ def recolour(rng: np.random.Generator, crop: np.ndarray, *, share: float, grey_s
 
 
 def overlay(rng: np.random.Generator, crop: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Both (H, W, 3) uint8 crops shining through each other, each with 0.3 to 0.7 of the light.
+    """Both (H, W, 3) uint8 crops shining through each other, each with 0.3 to 0.7 of its coded values.
 
     What blurs both blurs their sum in the same way, so it is one more sharp content, which no photo has.
     """
