@@ -219,7 +219,7 @@ def default(data: DataConfig) -> TrainConfig:
             noise_share=0.5,
             jpeg_share=0.4,
         ),
-        data=dataclasses.replace(data, overlay_share=0.4, disguise_share=0.5),
+        data=data,
     )
 
 

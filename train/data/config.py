@@ -21,8 +21,6 @@ class DataConfig:
       longest_side: larger photos are first reduced to this, px; scales count from there.
       recolour_share: share of crops with mildly changed colours.
       grey_share: share of crops made grey.
-      overlay_share: share of contents of the train split that are two crops shining through each other.
-      disguise_share: share of contents of the train split with channels in any order, half of these as negatives.
       outline_share: share of layers whose foreground is an object cut out of a photo, if there are outlines;
         the others are procedural shapes.
       held_out_share: share of the photos, chosen by name, that only the held-out split sees.
@@ -40,8 +38,6 @@ class DataConfig:
     longest_side: int = 1600
     recolour_share: float = 0.5
     grey_share: float = 0.1
-    overlay_share: float = 0.0
-    disguise_share: float = 0.0
     outline_share: float = 0.5
     held_out_share: float = 0.12
     gate: GateConfig = GateConfig()
@@ -52,7 +48,7 @@ class DataConfig:
         for name in ("crop_size", "contents_per_batch", "longest_side", "cache_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("recolour_share", "grey_share", "overlay_share", "disguise_share", "outline_share"):
+        for name in ("recolour_share", "grey_share", "outline_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if not 0 < self.held_out_share < 1:

@@ -75,18 +75,3 @@ def recolour(rng: np.random.Generator, crop: np.ndarray, *, share: float, grey_s
         table = np.rint(255 * np.clip(curve, 0, 1)).astype(np.uint8)
         crop = cv2.LUT(crop, table[None])
     return crop
-
-
-def overlay(rng: np.random.Generator, crop: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Both (H, W, 3) uint8 crops shining through each other, each with 0.3 to 0.7 of its coded values.
-
-    What blurs both blurs their sum in the same way, so it is one more sharp content, which no photo has.
-    """
-    share = rng.uniform(0.3, 0.7)
-    return np.rint(share * crop.astype(np.float32) + (1 - share) * other).astype(np.uint8)
-
-
-def disguise(rng: np.random.Generator, crop: np.ndarray) -> np.ndarray:
-    """The (H, W, 3) uint8 crop with its channels in any order, half of the time as a negative: no edge moves."""
-    crop = crop[..., rng.permutation(3)]
-    return 255 - crop if rng.random() < 0.5 else np.ascontiguousarray(crop)

@@ -32,6 +32,8 @@ class GateConfig:
       min_step: faintest edge that is measured, as the step in coded value (0 to 255) that it makes.
       min_clear_step: the same for a clear edge, above noise and the blocks of JPEG.
       min_clear_share: smallest share of points on clear edges among the crop's pixels.
+      min_median_step: what half of the edges must reach at least, as a step in coded value. Where most are fainter
+        they are the noise and the blocks of the photo more often than what it shows, and tell nothing about that.
       max_clipped_share: largest share of pixels that are black or white in all channels.
     """
 
@@ -41,6 +43,7 @@ class GateConfig:
     min_step: float = 4.0
     min_clear_step: float = 20.0
     min_clear_share: float = 0.01
+    min_median_step: float = 6.0
     max_clipped_share: float = 0.3
 
     def __post_init__(self):
@@ -107,7 +110,7 @@ def rejection(crop: np.ndarray, config: GateConfig, *, mask: np.ndarray | None =
       config: the limits.
       mask: (H, W) bool; only edges and pixels inside count. None = everywhere.
     Returns:
-      "" for a crop that passes; otherwise "clipped", "no clear edges" or "blurred".
+      "" for a crop that passes; otherwise "clipped", "no clear edges", "mostly faint edges" or "blurred".
     """
     num_pixels = crop[..., 0].size if mask is None else np.count_nonzero(mask)
     white = cv2.inRange(crop, np.array([253] * 3), np.array([255] * 3))
@@ -123,6 +126,8 @@ def rejection(crop: np.ndarray, config: GateConfig, *, mask: np.ndarray | None =
         points, sigma, step = points[inside], sigma[inside], step[inside]
     if np.count_nonzero(step >= config.min_clear_step) < max(config.min_clear_share * num_pixels, 1):
         return "no clear edges"
+    if np.median(step) < config.min_median_step:
+        return "mostly faint edges"
     if _upper(sigma) > config.max_sigma:
         return "blurred"
     cells = (points[:, 0] // config.cell) * crop.shape[1] + points[:, 1] // config.cell

@@ -135,13 +135,7 @@ class Source:
         return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
     def _content(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
-        crop, photo = self._sharp_crop(rng, split)
-        if split == "train":  # what is held out stays as photos are, and the same whatever the run
-            if rng.random() < self.config.overlay_share:
-                crop = crops.overlay(rng, crop, self._sharp_crop(rng, split, other_than=photo)[0])
-            if rng.random() < self.config.disguise_share:
-                crop = crops.disguise(rng, crop)
-        return {"content": crop}
+        return {"content": self._sharp_crop(rng, split)[0]}
 
     def _layer(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
         if self._cutouts is not None and self._objects[split] and rng.random() < self.config.outline_share:

@@ -51,6 +51,17 @@ def test_faint_noise_is_no_clear_edge(rng):
     assert rejection(noise, GateConfig()) == "no clear edges"
 
 
+def test_a_clear_edge_on_a_surface_of_faint_noise_is_not_enough(rng):
+    plain = np.full((64, 64, 3), 90, np.uint8)
+    plain[:8] = 200
+    assert rejection(plain, GateConfig()) == ""
+    # Of the edges, those of the noise are the most by far. On pairs of pixels it is not softer than a step.
+    noise = np.repeat(np.repeat(rng.uniform(-5, 5, size=(32, 32, 1)), 2, axis=0), 2, axis=1)
+    noisy = np.rint(plain + noise).astype(np.uint8)
+    assert rejection(noisy, GateConfig()) == "mostly faint edges"
+    assert rejection(noisy, GateConfig(min_median_step=3.0)) == ""
+
+
 def test_clipped_crops_are_rejected():
     image = slanted_step(0.3)
     image[image > 100] = 255

@@ -70,19 +70,6 @@ def test_validation_does_not_depend_on_the_seed_and_batches_of_a_run(config):
         assert next(iter(first.values())).shape[:3] == (8, 16, 16)
 
 
-def test_contents_of_the_train_split_alone_are_overlaid_and_disguised(config):
-    plain = open_source(config)
-    mixed = open_source(dataclasses.replace(config, overlay_share=1.0, disguise_share=1.0))
-    assert_same(mixed.contents(1, split="held_out"), plain.contents(1, split="held_out"))
-    before, after = (source.contents(1)["content"].astype(int) for source in (plain, mixed))
-    assert all((a != b).any() for a, b in zip(before, after, strict=True))
-    assert_same(mixed.layers(1), plain.layers(1))
-    # Disguised alone, crops are those of before.
-    shown = open_source(dataclasses.replace(config, disguise_share=1.0)).contents(1)["content"].astype(int)
-    for crop, other in zip(before, shown, strict=True):
-        assert (np.sort(crop) == np.sort(other)).all() or (np.sort(255 - crop) == np.sort(other)).all()
-
-
 def test_crops_come_from_photos_of_their_split_only(photos, config):
     # Each photo's colour says which one it is.
     for number, path in enumerate(sorted(photos.rglob("*.png"))):
@@ -207,7 +194,6 @@ def test_arguments_of_a_batch_are_checked(config):
         ("scale_range", (0.5, 1.5)),
         ("held_out_share", 0.0),
         ("grey_share", 1.5),
-        ("overlay_share", -0.1),
         ("seed", -1),
     ],
 )
