@@ -30,23 +30,25 @@ class Arguments:
     """Weights: "shipped", a .safetensors file, or the model folder of the published release."""
     contents: int = 48
     """Held-out crops."""
+    radii: tuple[float, ...] = ValidationConfig().radii
+    """Disk radii, px; these are levels of the networks. Photos know no levels: 1.125, say, is halfway between two."""
     json: Path | None = None
     """File for the figures."""
 
 
 def compare(config: TrainConfig, names: tuple[str, ...]) -> dict[str, Any]:
     """Figures by weights: {"blur": {mix: {radius: MAE px}}, "depth": {name: value}}."""
+    loaded = {name: load_weights(None if name == "shipped" else name) for name in names}
     blur, edges = stage_config(config, "blur"), stage_config(config, "edges")
     held_out_blur = validation.held_out_blur(open_source(blur.data), blur)
     held_out_depth = depth_validation.held_out_depth(open_source(edges.data), edges)
-    figures = {}
-    for name in names:
-        weights = load_weights(None if name == "shipped" else name)
-        figures[name] = {
+    return {
+        name: {
             "blur": validation.blur_errors(weights.variables, weights.network, held_out_blur),
             "depth": depth_validation.depth_quality(weights.variables, weights.network, held_out_depth),
         }
-    return figures
+        for name, weights in loaded.items()
+    }
 
 
 def print_tables(figures: dict[str, Any], console: Console) -> None:
@@ -75,8 +77,9 @@ def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = tyro.cli(Arguments, args=args, prog="python -m train.compare")
     try:
+        validation_config = ValidationConfig(contents=options.contents, radii=options.radii)
         config = PRESETS["default"](DataConfig(photos=options.photos))
-        config = dataclasses.replace(config, validation=ValidationConfig(contents=options.contents))
+        config = dataclasses.replace(config, validation=validation_config)
         figures = compare(config, options.weights)
         print_tables(figures, Console(width=130))
         if options.json is not None:

@@ -154,6 +154,12 @@ class ValidationConfig:
     points: int = 64  # edge points per view, at most
     statistics_batches: int = 50  # forward passes that re-estimate batch statistics for the averaged weights
 
+    def __post_init__(self) -> None:
+        if self.contents < 1:
+            raise ValueError(f"contents must be at least 1, got {self.contents}")
+        if not self.radii or not all(0 < radius <= 7 for radius in self.radii):
+            raise ValueError(f"radii must be one or more in (0, 7] px, got {self.radii}")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
