@@ -31,7 +31,7 @@ class Arguments:
     contents: int = 48
     """Held-out crops."""
     radii: tuple[float, ...] = ValidationConfig().radii
-    """Disk radii, px; these are levels of the networks. Photos know no levels: 1.125, say, is halfway between two."""
+    """Disk radii, px. Those of the default are levels of the networks; 1.125, say, is halfway between two."""
     json: Path | None = None
     """File for the figures."""
 
