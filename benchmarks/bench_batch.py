@@ -26,9 +26,9 @@ import tyro
 
 from benchmarks.floors import edges_of_scales, reading_operations
 from benchmarks.measure import matmul_rate, origin, run_alone, summary, time_in_turn, write
-from jaxblur import files
 from jaxblur.batch import estimate_batch, estimate_stream
 from jaxblur.config import DEFAULT
+from jaxblur.files import images
 from jaxblur.weights import load_weights
 
 
@@ -61,7 +61,7 @@ def peak_bytes() -> int:
 def measure(options: Options) -> dict[str, Any]:
     """All figures of one number of devices."""
     weights = load_weights(options.weights)
-    photos = parts(files.read_image(options.photo), options.side, max(options.counts))
+    photos = parts(images.read_image(options.photo), options.side, max(options.counts))
     calls = {str(n): lambda n=n: estimate_batch(photos[:n], weights) for n in options.counts}
     times = time_in_turn(calls, options.repeats)
     rate = matmul_rate(options.repeats)

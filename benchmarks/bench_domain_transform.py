@@ -22,7 +22,7 @@ import tyro
 
 from benchmarks.floors import filter_bytes
 from benchmarks.measure import copy_rate, origin, summary, time_in_turn, write
-from jaxblur.domain_transform import recursive_filter
+from jaxblur.propagation.domain_transform import recursive_filter
 
 SIGMA_S, SIGMA_R, ITERATIONS = 45.0, 3.75, 5
 

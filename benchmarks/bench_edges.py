@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 import skimage.feature
 import tyro
+from tests.jaxblur.edges.test_canny import oracle, oracle_hysteresis, overlap, spiral
 
 from benchmarks.measure import copy_rate, origin, summary, time_in_turn, write
-from jaxblur import files
 from jaxblur.config import PUBLISHED
-from jaxblur.edges import detect_edges, hysteresis
-from tests.jaxblur.test_edges import oracle, oracle_hysteresis, overlap, spiral
+from jaxblur.edges.canny import detect_edges, hysteresis
+from jaxblur.files import images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ def report(figures: dict[str, Any]) -> str:
 def main(options: Options) -> None:
     rng = np.random.default_rng(0)
     bandwidth, repeats = copy_rate(options.repeats), options.repeats
-    photos = {path.name: files.read_image(path).max(-1) / 255 for path in options.photos}
+    photos = {path.name: images.read_image(path).max(-1) / 255 for path in options.photos}
     photos["noise 360x360"] = rng.integers(0, 256, (360, 360)) / 255
     rows = [against_others(name, value, bandwidth, repeats) for name, value in photos.items()]
     rows += [of_crops(rng, bandwidth, repeats), of_chain(bandwidth, repeats)]

@@ -34,10 +34,16 @@ import tyro
 from benchmarks.floors import edges_of_scales, filter_bytes, reading_operations
 from benchmarks.measure import copy_rate, matmul_rate, origin, run_alone, summary, time_in_turn, write
 from jaxblur import config as presets
-from jaxblur import dense, domain_transform, files, pipeline, propagation, spread, tiles
+from jaxblur import estimator
 from jaxblur.config import Config
-from jaxblur.image import as_rgb
-from jaxblur.weights import Weights, load_weights
+from jaxblur.files import images
+from jaxblur.image.size import reflect_pad, size_bucket
+from jaxblur.image.values import as_rgb
+from jaxblur.multiscale import fuse
+from jaxblur.network import pointwise, tiles
+from jaxblur.network.weights import Weights
+from jaxblur.propagation import domain_transform, single_scale
+from jaxblur.weights import load_weights
 
 START_UPS = ("cold", "kept")
 
@@ -78,10 +84,10 @@ def mirrored(photo: np.ndarray, megapixels: float | None) -> np.ndarray:
 
 
 def read_case(options: Options, megapixels: float | None) -> Case:
-    photo = mirrored(files.read_image(options.photo), megapixels)
-    edges = None if options.edges is None else files.read_edges(options.edges, photo.shape[:2])
-    bucket = tiles.size_bucket(*photo.shape[:2])
-    image, size, mask = pipeline.pad_to_bucket(*pipeline.prepare(photo, edges), bucket)
+    photo = mirrored(images.read_image(options.photo), megapixels)
+    edges = None if options.edges is None else images.read_edges(options.edges, photo.shape[:2])
+    bucket = size_bucket(*photo.shape[:2])
+    image, size, mask = estimator.pad_to_bucket(*estimator.prepare(photo, edges), bucket)
     return Case(
         photo,
         edges,
@@ -108,16 +114,16 @@ def propagation_alone(case: Case) -> Callable[[], Any]:
     @jax.jit
     def two_stages(image: jax.Array, planes: jax.Array) -> Any:
         weight, radius, reliability, depth, _ = planes
-        return propagation.propagate(
+        return single_scale.propagate(
             radius, weight, depth, image, reliability=reliability, config=config, size=inner
         )
 
     @jax.jit
     def third_stage(image: jax.Array, planes: jax.Array, parameters: Any) -> Any:
-        guide = propagation.smooth_guide(image, inner, config=config)
+        guide = single_scale.smooth_guide(image, inner, config=config)
         steps = domain_transform.guide_steps(guide)
-        evidence = spread.Evidence(*planes)
-        return spread.spread(parameters, evidence, steps, method=config.method, size=inner)
+        evidence = fuse.Evidence(*planes)
+        return fuse.spread(parameters, evidence, steps, method=config.method, size=inner)
 
     if has_third_stage(case):
         parameters = case.weights.variables["params"]["spread"]
@@ -132,7 +138,7 @@ def floors(case: Case, maps: list[np.ndarray], rate: float, bandwidth: float) ->
     moved = moved_by(channels=3, iterations=case.config.propagation.guide_iterations)
     if has_third_stage(case):
         extents = case.weights.variables["params"]["spread"]["extent"].size
-        moved += extents * moved_by(channels=3, iterations=spread.ITERATIONS)
+        moved += extents * moved_by(channels=3, iterations=fuse.ITERATIONS)
     else:
         moved += moved_by(channels=4, iterations=case.config.propagation.iterations)
     return {
@@ -146,10 +152,10 @@ def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
     """Warm times of one photo, their floors, and the patch-wise form; in a process of its own."""
     case = read_case(options, megapixels)
     weights, config = case.weights, case.config
-    program = functools.partial(pipeline.estimate_padded, tiles=case.tiles, config=config)
+    program = functools.partial(estimator.estimate_padded, tiles=case.tiles, config=config)
     whole = jax.jit(program)
     edges = jax.jit(lambda *arguments: program(*arguments).edges)  # the rest is dead code
-    padded = tiles.reflect_pad(as_rgb(case.photo), case.size, margin=weights.network.margin)
+    padded = reflect_pad(as_rgb(case.photo), (case.size[0], case.size[1]), margin=weights.network.margin)
     maps = edges_of_scales(case.photo, weights, config, edges=case.edges)
     counts = [int(m.sum()) for m in maps]
     points = np.argwhere(maps[0]).astype(np.int32)
@@ -157,13 +163,13 @@ def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
     chunk = 64 if jax.default_backend() == "cpu" else 512  # whole chunks are computed
     computed = -(-len(sample) // chunk) * chunk
     patchwise = jax.jit(
-        lambda variables, padded, rc: dense.classify_points_patchwise(
+        lambda variables, padded, rc: pointwise.classify_points_patchwise(
             variables, weights.network, padded, rc, chunk=chunk
         )
     )
     arguments = (weights, case.image, case.size, case.mask)
     calls: dict[str, Callable[[], Any]] = {
-        "estimate": lambda: pipeline.estimate(
+        "estimate": lambda: estimator.estimate(
             case.photo, weights, edges=case.edges, config=config, max_memory=float("inf")
         ),
         "program": lambda: whole(*arguments),
@@ -264,7 +270,7 @@ def main(options: Options) -> None:
     for megapixels in options.megapixels or (None,):
         row = run_alone(measure, options, megapixels, name="the measurement")
         if options.start_up:
-            row["start_up"] = start_up(mirrored(files.read_image(options.photo), megapixels))
+            row["start_up"] = start_up(mirrored(images.read_image(options.photo), megapixels))
         rows.append(row)
         print(report(row), flush=True)
     write(options.json, {"preset": options.preset, "repeats": options.repeats, "rows": rows})

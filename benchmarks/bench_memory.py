@@ -23,7 +23,7 @@ import numpy as np
 import tyro
 
 from benchmarks.measure import matmul_rate, origin, run_alone, write
-from jaxblur import memory
+from jaxblur.runtime import memory
 
 TILE, MARGIN = 512, 24  # px; the texture keeps off the border of its tile, so that its edges stay inside
 STAGES = ("edges", "networks", "propagation")
@@ -60,36 +60,41 @@ def add_third_stage(weights: Any) -> Any:
     """The same networks with a third stage as it is before training."""
     import jax
 
-    from jaxblur import spread
+    from jaxblur.multiscale import fuse
 
     network = dataclasses.replace(weights.network, pyramid=True)
-    parameters = weights.variables["params"] | {"spread": spread.init_parameters(network, jax.random.key(0))}
+    parameters = weights.variables["params"] | {"spread": fuse.init_parameters(network, jax.random.key(0))}
     return dataclasses.replace(weights, variables=weights.variables | {"params": parameters}, network=network)
 
 
 def count_passes(weights: Any) -> int:
     """Passes of filters, the last stage of large photos."""
-    from jaxblur import DEFAULT, large_propagation, large_spread
+    from jaxblur import DEFAULT
+    from jaxblur.multiscale import fuse_strips
+    from jaxblur.propagation import single_scale_strips
 
     if weights.network.pyramid:
-        return large_spread.spread_passes(weights.variables["params"]["spread"], DEFAULT)
-    return large_propagation.filter_passes(DEFAULT)
+        return fuse_strips.spread_passes(weights.variables["params"]["spread"], DEFAULT)
+    return single_scale_strips.filter_passes(DEFAULT)
 
 
 def measure(megapixels: float, options: Options) -> dict[str, Any]:
     """One row of the table, in a process of its own."""
     import jaxblur
     from benchmarks.floors import edges_of_scales, reading_operations
-    from jaxblur import files, large, pipeline, pyramid
+    from jaxblur import estimator
+    from jaxblur.files import images
+    from jaxblur.image import pyramid
+    from jaxblur.multiscale import large
 
     weights = jaxblur.load_weights(options.weights)
     if options.third_stage and not weights.network.pyramid:
         weights = add_third_stage(weights)
     third_stage = weights.network.pyramid
     side = round((megapixels * 1e6) ** 0.5)
-    photo = make_photo(side, options.texture, files.read_image(options.photo))
+    photo = make_photo(side, options.texture, images.read_image(options.photo))
     limit = memory.parse_size(options.max_memory)
-    max_tile = pipeline.largest_tile(photo, None, weights, jaxblur.DEFAULT, limit)
+    max_tile = estimator.largest_tile(photo, None, weights, jaxblur.DEFAULT, limit)
     if photo[..., 0].size < LARGE:
         jaxblur.estimate(photo, weights, max_memory=limit)
     else:

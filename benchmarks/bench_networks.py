@@ -19,13 +19,15 @@ import tyro
 
 from benchmarks.floors import operations
 from benchmarks.measure import origin, take_turns, write
-from jaxblur import dense, files
-from jaxblur.architecture import NetworkConfig
-from jaxblur.edges import detect_edges
-from jaxblur.image import as_rgb
-from jaxblur.nets import DefocusNet
-from jaxblur.tiles import reflect_pad
-from jaxblur.weights import Weights, load_weights
+from jaxblur.edges.canny import detect_edges
+from jaxblur.files import images
+from jaxblur.image.size import reflect_pad
+from jaxblur.image.values import as_rgb
+from jaxblur.network import pointwise
+from jaxblur.network.config import NetworkConfig
+from jaxblur.network.defocus_net import DefocusNet
+from jaxblur.network.weights import Weights
+from jaxblur.weights import load_weights
 
 _SIDE = 4096  # of the matrix product, which then takes about as long as what is compared with it
 
@@ -49,21 +51,25 @@ def random_weights(network: NetworkConfig) -> Weights:
 def measure(options: Options) -> dict[str, Any]:
     weights = random_weights(NetworkConfig()) if options.weights is None else load_weights(options.weights)
     network = weights.network
-    photo = files.read_image(options.photo)
+    photo = images.read_image(options.photo)
     height, width = photo.shape[:2]
-    edges = detect_edges(photo) if options.edges is None else files.read_edges(options.edges, photo.shape[:2])
+    edges = (
+        detect_edges(photo) if options.edges is None else images.read_edges(options.edges, photo.shape[:2])
+    )
     size = jnp.asarray([height, width], jnp.int32)
-    padded = reflect_pad(as_rgb(photo), size, margin=network.margin)
+    padded = reflect_pad(as_rgb(photo), (size[0], size[1]), margin=network.margin)
     count = int(np.sum(np.asarray(edges)))
-    points = dense.edge_points(jnp.asarray(edges), capacity=count)
+    points = pointwise.edge_points(jnp.asarray(edges), capacity=count)
     every = np.linspace(0, count - 1, min(options.points, count)).astype(int)
     sample = points.points[every]
 
     variables, square = weights.variables, jax.random.normal(jax.random.key(0), (_SIDE, _SIDE))
-    maps_of = jax.jit(lambda variables, padded: dense.image_maps(variables, network, padded))
-    heads_of = jax.jit(lambda variables, maps, points: dense.classify_maps(variables, network, maps, points))
+    maps_of = jax.jit(lambda variables, padded: pointwise.image_maps(variables, network, padded))
+    heads_of = jax.jit(
+        lambda variables, maps, points: pointwise.classify_maps(variables, network, maps, points)
+    )
     patchwise = jax.jit(
-        lambda variables, padded, rc: dense.classify_points_patchwise(variables, network, padded, rc)
+        lambda variables, padded, rc: pointwise.classify_points_patchwise(variables, network, padded, rc)
     )
     matmul = jax.jit(jnp.matmul)
     maps = maps_of(variables, padded)

@@ -17,8 +17,9 @@ import tyro
 
 from benchmarks.bench_estimate import mirrored
 from benchmarks.measure import origin, summary, time_in_turn, write
-from jaxblur import config, files
-from jaxblur.pipeline import estimate
+from jaxblur import config
+from jaxblur.estimator import estimate
+from jaxblur.files import images
 from jaxblur.weights import load_weights
 
 
@@ -43,7 +44,7 @@ def parse_settings(word: str) -> config.Config:
 
 def measure(options: Options) -> list[dict[str, Any]]:
     weights = load_weights(options.weights)
-    photo = mirrored(files.read_image(options.photo), options.megapixels)
+    photo = mirrored(images.read_image(options.photo), options.megapixels)
 
     def run(word: str) -> Any:
         return estimate(photo, weights, config=parse_settings(word), max_memory=float("inf"))

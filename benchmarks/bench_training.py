@@ -24,11 +24,12 @@ import tyro
 
 from benchmarks.floors import training_operations
 from benchmarks.measure import matmul_rate, origin, summary, write
-from jaxblur import parallel
-from train import export, forward
+from jaxblur.runtime import parallel
 from train.config import PRESETS, StageConfig, TrainConfig
 from train.data.source import DataConfig, open_source
-from train.stages import BlurStage, EdgeStage, stage_config
+from train.export import trained
+from train.stages import forward
+from train.stages.networks import BlurStage, EdgeStage, stage_config
 
 _SHIPPED = Path(__file__).parent.parent / "train" / "shipped_variables.safetensors"
 _MANY = 128  # points per view
@@ -76,7 +77,7 @@ def measure(options: Options) -> dict[str, Any]:
     config = PRESETS["default"](DataConfig(photos=options.photos))
     blur, edges = (dataclasses.replace(stage, scene_views=0) for stage in (config.blur, config.edges))
     config = dataclasses.replace(config, blur=blur, edges=edges, scenes=0)
-    initial, _ = export.load_initial(_SHIPPED, config.network)
+    initial, _ = trained.load_initial(_SHIPPED, config.network)
     rate = matmul_rate(3)
     figures: dict[str, Any] = {"matmul_gflops": rate / 1e9, "batches": options.batches, **origin()}
     for name, views in (("blur", 2), ("edges", 1)):

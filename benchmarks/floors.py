@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from jaxblur.architecture import GRID, ColumnConfig, NetworkConfig
 from jaxblur.config import Config
-from jaxblur.large import STRIP_PIXELS
-from jaxblur.large_edges import detect_edges_in_strips
-from jaxblur.large_reading import halve_in_strips
-from jaxblur.pyramid import count_scales, halve_edges
-from jaxblur.strips import Strips
-from jaxblur.tiles import MAX_TILE, size_bucket
-from jaxblur.weights import Weights
+from jaxblur.edges.canny_strips import detect_edges_in_strips
+from jaxblur.image.pyramid import count_scales, halve_edges
+from jaxblur.image.size import MAX_TILE, size_bucket
+from jaxblur.image.strips import Strips
+from jaxblur.multiscale.large import STRIP_PIXELS
+from jaxblur.network.config import GRID, ColumnConfig, NetworkConfig
+from jaxblur.network.tiles_strips import halve_in_strips
+from jaxblur.network.weights import Weights
 
 
 def filter_bytes(height: int, width: int, *, channels: int, iterations: int) -> int:

@@ -16,8 +16,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxblur.files import atomic_file
-from jaxblur.provenance import commit
+from jaxblur.files.output import atomic_file
+from jaxblur.runtime.provenance import commit
 
 
 def time_in_turn(calls: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:

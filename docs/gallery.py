@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jaxblur import preview
-from jaxblur.files import read_image
+from jaxblur.files import preview
+from jaxblur.files.images import read_image
 
 HEIGHT, GAP, EDGE = 300, 10, 16  # px of each photo, of white between them, and around them
 

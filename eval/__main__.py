@@ -16,8 +16,9 @@ import tensorflow_datasets as tfds
 import tyro
 from orbax.checkpoint import multihost
 
-from eval import datasets, methods, published, report, runner, schema
-from jaxblur import parallel
+from eval import datasets, methods, published, runner, schema
+from eval.report import tables
+from jaxblur.runtime import parallel
 
 _EXAMPLES = """Compare defocus estimators on data sets with ground truth.
 
@@ -29,7 +30,7 @@ Examples:
   python -m eval --output results        (only rebuild table and report)
 
 Written to the output folder: results.jsonl (every image, the only source of
-all else), table.md, summary.csv, report.html. Run it again to continue.
+all else), table.md, summary.csv, tables.html. Run it again to continue.
 
 Exit status: 0; 1 if some pair could not be scored (listed, and in no mean);
 2 if a data set is missing or the command makes no sense."""
@@ -135,7 +136,7 @@ def run(command: Command, text: str, console: rich.console.Console) -> int:
         return 0
     if command.published is not None:
         _add_published(published.read_published(command.published), command.output)
-    result = report.write_report(command.output)
+    result = tables.write_report(command.output)
     print(result.table)
     print(f"\nresults in {command.output}")
     for line in result.failures:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eval import figures, pictures
-from eval.markup import plural, swatch
-from eval.summary import Summary
+from eval.report import figures, pictures
+from eval.report.markup import plural, swatch
+from eval.report.summary import Summary
 
 
 def draw(members: Sequence[Summary], methods: Sequence[str], folder: Path) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 import tyro
 
 import jaxblur
-from jaxblur import files
-from jaxblur.provenance import commit
-from jaxblur.pyramid import halve
-from jaxblur.weights import hash_weights
+from jaxblur.files import images, output
+from jaxblur.image.pyramid import halve
+from jaxblur.network.weights import hash_weights
+from jaxblur.runtime.provenance import commit
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,8 @@ def main(args: list[str] | None = None) -> int:
     try:
         weights = jaxblur.load_weights(options.weights)
         figures: dict[str, Agreement] = {}
-        for path in files.find_photos(options.photos):
-            photo: Any = files.read_image(path)
+        for path in images.find_photos(options.photos):
+            photo: Any = images.read_image(path)
             small = np.round(halve(photo.astype(np.float32))).astype(photo.dtype)
             figures[path.name] = agreement(
                 jaxblur.estimate(photo, weights),
@@ -84,7 +84,7 @@ def main(args: list[str] | None = None) -> int:
                 "least_radius": options.least_radius,
                 "photos": {name: figure._asdict() for name, figure in figures.items()},
             }
-            with files.atomic_file(options.json) as file:
+            with output.atomic_file(options.json) as file:
                 file.write(json.dumps(record, indent=1).encode())
     except (ValueError, OSError) as error:
         print(f"python -m eval.half_size: {error}", file=sys.stderr)

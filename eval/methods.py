@@ -12,7 +12,7 @@ import jaxblur
 from eval import baselines
 from eval.datasets import reading
 from jaxblur import config
-from jaxblur.weights import hash_weights
+from jaxblur.network.weights import hash_weights
 
 MapUnit = Literal["radius", "sigma", "score"]
 """Of a method's maps: disk radius or Gaussian sigma, px; or a score in [0, 1], high where blurred."""

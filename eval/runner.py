@@ -19,11 +19,12 @@ import jax
 import numpy as np
 
 import jaxblur
-from eval import pictures, schema, scoring
+from eval import schema, scoring
 from eval.datasets import Dataset, Sample
 from eval.methods import Method, Prediction
-from jaxblur.prefetch import prefetch
-from jaxblur.provenance import commit
+from eval.report import pictures
+from jaxblur.runtime.prefetch import prefetch
+from jaxblur.runtime.provenance import commit
 
 logger = logging.getLogger(__name__)
 

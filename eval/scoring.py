@@ -16,7 +16,7 @@ from eval.methods import MapUnit, Prediction
 from eval.metrics import calibration, depth_edges, detection, regression
 from eval.padding import edges_of
 from jaxblur import radius_to_sigma, sigma_to_radius
-from jaxblur.spread import is_right
+from jaxblur.multiscale.fuse import is_right
 from jaxblur.units import TABLE_RADIUS
 
 Scores = dict[str, float]

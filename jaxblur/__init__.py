@@ -15,22 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxblur import synthesis
-    from jaxblur.architecture import ColumnConfig, NetworkConfig
     from jaxblur.batch import estimate_batch, estimate_stream
     from jaxblur.config import DEFAULT, PRESETS, PUBLISHED, TWO_STAGE, Config, EdgeConfig, PropagationConfig
-    from jaxblur.dense import PointProbabilities
-    from jaxblur.domain_transform import recursive_filter
-    from jaxblur.edges import detect_edges
-    from jaxblur.pipeline import (
-        BlurEstimate,
-        classify_edges,
-        estimate,
-        estimate_padded,
-    )
-    from jaxblur.propagation import propagate
-    from jaxblur.tiles import size_bucket
+    from jaxblur.edges.canny import detect_edges
+    from jaxblur.estimator import classify_edges, estimate, estimate_padded
+    from jaxblur.image.size import size_bucket
+    from jaxblur.network.config import ColumnConfig, NetworkConfig
+    from jaxblur.network.pointwise import PointProbabilities
+    from jaxblur.network.weights import Weights
+    from jaxblur.propagation.domain_transform import recursive_filter
+    from jaxblur.propagation.single_scale import propagate
+    from jaxblur.result import BlurEstimate
     from jaxblur.units import radius_to_sigma, sigma_to_radius
-    from jaxblur.weights import Weights, load_weights, save_weights
+    from jaxblur.weights import load_weights, save_weights
 
 __version__ = "0.1.0"
 
@@ -65,30 +62,19 @@ __all__ = [
 
 # Loaded on first use, so that `jaxblur --help` does not wait for JAX.
 _HOMES = {
-    "architecture": ("ColumnConfig", "NetworkConfig"),
     "batch": ("estimate_batch", "estimate_stream"),
-    "config": (
-        "DEFAULT",
-        "PRESETS",
-        "PUBLISHED",
-        "TWO_STAGE",
-        "Config",
-        "EdgeConfig",
-        "PropagationConfig",
-    ),
-    "dense": ("PointProbabilities",),
-    "domain_transform": ("recursive_filter",),
-    "edges": ("detect_edges",),
-    "pipeline": (
-        "BlurEstimate",
-        "classify_edges",
-        "estimate",
-        "estimate_padded",
-    ),
-    "propagation": ("propagate",),
-    "tiles": ("size_bucket",),
+    "config": ("DEFAULT", "PRESETS", "PUBLISHED", "TWO_STAGE", "Config", "EdgeConfig", "PropagationConfig"),
+    "edges.canny": ("detect_edges",),
+    "estimator": ("classify_edges", "estimate", "estimate_padded"),
+    "image.size": ("size_bucket",),
+    "network.config": ("ColumnConfig", "NetworkConfig"),
+    "network.pointwise": ("PointProbabilities",),
+    "network.weights": ("Weights",),
+    "propagation.domain_transform": ("recursive_filter",),
+    "propagation.single_scale": ("propagate",),
+    "result": ("BlurEstimate",),
     "units": ("radius_to_sigma", "sigma_to_radius"),
-    "weights": ("Weights", "load_weights", "save_weights"),
+    "weights.file": ("load_weights", "save_weights"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

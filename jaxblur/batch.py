@@ -8,20 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxblur import parallel
 from jaxblur.config import DEFAULT, Config
-from jaxblur.pipeline import (
-    BlurEstimate,
-    estimate,
-    is_large,
-    pad_to_bucket,
-    padded_program,
-    prepare,
-    to_host,
-)
-from jaxblur.prefetch import prefetch
-from jaxblur.tiles import Tiles, size_bucket
-from jaxblur.weights import Weights
+from jaxblur.estimator import estimate, is_large, pad_to_bucket, padded_program, prepare, to_host
+from jaxblur.image.size import Tiles, size_bucket
+from jaxblur.network.weights import Weights
+from jaxblur.result import BlurEstimate
+from jaxblur.runtime import parallel
+from jaxblur.runtime.prefetch import prefetch
 
 _PATIENCE = 4  # times the number of devices: photos that one waits for others of its bucket
 

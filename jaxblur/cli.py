@@ -17,8 +17,10 @@ import rich.progress
 import tyro
 
 import jaxblur
-from jaxblur import cache, config, files, memory, preview
-from jaxblur.summary import IN_FOCUS_RADIUS, Row, write_summary
+from jaxblur import config
+from jaxblur.files import images, output, preview
+from jaxblur.files.table import IN_FOCUS_RADIUS, Row, write_summary
+from jaxblur.runtime import compile_cache, memory
 
 _ARRAYS = ("radius", "confidence", "edges", "depth_edges", "sparse_radius")
 
@@ -189,7 +191,7 @@ def _export(command: Export) -> int:
         width, height = command.size
         settings = config.PRESETS[command.preset]
         data = export.export_estimator(weights, height=height, width=width, config=settings)
-    with files.atomic_file(command.target) as file:
+    with output.atomic_file(command.target) as file:
         file.write(data)
     print(f"wrote {command.target}")
     return 0
@@ -203,9 +205,9 @@ def _estimate(command: Estimate, console: rich.console.Console) -> int:
     if rows and not photos:
         return 2
     _check_command(command, photos)
-    cache.keep_programs()
+    compile_cache.keep_programs()
     weights = jaxblur.load_weights(command.weights)
-    names = files.unique_names(photos)
+    names = output.unique_names(photos)
     bar = rich.progress.Progress(console=console, transient=True, disable=not console.is_terminal)
     task, missing = bar.add_task("photos", total=len(photos)), len(rows)
 
@@ -233,7 +235,7 @@ def _list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Row]]:
         try:
             if not path.exists():
                 raise ValueError(f"{path}: there is no such file or folder")
-            for photo in files.find_photos(path) if path.is_dir() else [path]:
+            for photo in images.find_photos(path) if path.is_dir() else [path]:
                 photos.setdefault(photo.resolve(), photo)
         except (OSError, ValueError) as error:
             failed.append(Row(photo=str(path), error=_reason(error)))
@@ -270,9 +272,9 @@ def _process(
     start = time.perf_counter()
     row = Row(photo=str(photo), name=name)
     try:
-        image = files.read_image(photo)
+        image = images.read_image(photo)
         row.height, row.width = image.shape[:2]
-        edges = None if command.edges is None else files.read_edges(command.edges, image.shape[:2])
+        edges = None if command.edges is None else images.read_edges(command.edges, image.shape[:2])
         estimate = jaxblur.estimate(
             image,
             weights,
@@ -297,15 +299,15 @@ def _write_results(
     def beside(ending: str) -> Path:
         return base.with_name(base.name + ending)
 
-    files.write_arrays(beside(".npz"), **arrays)
-    files.write_image(beside("_radius.tiff"), arrays["radius"])
-    files.write_image(
+    output.write_arrays(beside(".npz"), **arrays)
+    output.write_image(beside("_radius.tiff"), arrays["radius"])
+    output.write_image(
         beside("_preview.png"),
         preview.draw_preview(image, arrays["radius"], arrays["confidence"], title=title),
     )
     if overlay:
         drawn = (arrays["edges"], arrays["depth_edges"], arrays["sparse_radius"])
-        files.write_image(beside("_overlay.png"), preview.draw_overlay(image, *drawn, title=title))
+        output.write_image(beside("_overlay.png"), preview.draw_overlay(image, *drawn, title=title))
 
 
 def _reason(error: BaseException) -> str:

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxblur.config import DEFAULT, Config
-from jaxblur.convolution import plain_convolutions
-from jaxblur.image import to_float
-from jaxblur.nets import DefocusNet, apply, level_probabilities
-from jaxblur.pipeline import estimate_padded
-from jaxblur.tiles import size_bucket
-from jaxblur.weights import Weights
+from jaxblur.estimator import estimate_padded
+from jaxblur.image.size import size_bucket
+from jaxblur.image.values import to_float
+from jaxblur.network.convolution import plain_convolutions
+from jaxblur.network.defocus_net import DefocusNet, apply, level_probabilities
+from jaxblur.network.weights import Weights
 
 
 def export_estimator(weights: Weights, *, height: int, width: int, config: Config = DEFAULT) -> bytes:

@@ -10,7 +10,8 @@ import tyro
 import eval.__main__
 import jaxblur
 import train.__main__
-from jaxblur import cli, files
+from jaxblur import cli
+from jaxblur.files import images
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,9 +62,9 @@ def test_links_lead_somewhere():
 def test_python_runs(monkeypatch, capsys):
     """On a corner of the photo."""
     (code,) = _blocks("python")
-    read_image = files.read_image
+    read_image = images.read_image
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(files, "read_image", lambda path: read_image(path)[120:180, 240:310])
+    monkeypatch.setattr(images, "read_image", lambda path: read_image(path)[120:180, 240:310])
     names = {}
     exec(compile(code, "README.md", "exec"), names)
     assert names["result"].radius.shape == names["sigma"].shape == (60, 70)

@@ -99,7 +99,7 @@ def main(args: list[str] | None = None) -> int:
     for noisy in ("absl", "orbax", "jax"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     # Heavy imports come after the arguments are known to be good.
-    from jaxblur import parallel
+    from jaxblur.runtime import parallel
     from train import run as training
     from train.checkpoints import CheckpointError, ConfigChangedError
     from train.loop import NonFiniteError

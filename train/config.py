@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from jaxblur.architecture import NetworkConfig
 from jaxblur.config import Precision
+from jaxblur.network.config import NetworkConfig
 from train.data.source import DataConfig
-from train.scene_config import SceneConfig
+from train.scenes.config import SceneConfig
 
 STAGES = ("blur", "edges", "dense", "joint")
 """In the order in which they are trained; "joint" only if it is asked for."""

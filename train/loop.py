@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxblur import parallel
-from jaxblur.prefetch import prefetch
+from jaxblur.runtime import parallel
+from jaxblur.runtime.prefetch import prefetch
 from train.checkpoints import Checkpoints
 from train.writers import Totals, Writers
 

@@ -11,15 +11,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxblur.weights import Weights, hash_weights, save_weights
-from train import depth_validation, export, loop
+from jaxblur.network.weights import Weights, hash_weights
+from jaxblur.weights import save_weights
+from train import loop
 from train.config import STAGES, TrainConfig
 from train.data.source import Source, Split, open_source
-from train.dense import DenseStage
-from train.joint import JointStage
-from train.scene_views import SceneViews
-from train.scenes import scene_source
-from train.stages import BlurStage, EdgeStage, stage_config
+from train.export import trained
+from train.scenes.compose import scene_source
+from train.scenes.views import SceneViews
+from train.stages import depth_validation
+from train.stages.joint import JointStage
+from train.stages.multiscale import DenseStage
+from train.stages.networks import BlurStage, EdgeStage, stage_config
 from train.writers import read_curve
 
 _log = logging.getLogger(__name__)
@@ -64,7 +67,7 @@ def run(
     """
     third, third_facts = None, {}
     if config.third_stage is not None:
-        third, third_facts = export.load_third_stage(config.third_stage, config.network)
+        third, third_facts = trained.load_third_stage(config.third_stage, config.network)
     if "joint" in stages and "dense" not in stages and third is None:
         raise ValueError(
             f"the stage joint goes on from the stage dense, which is not among {','.join(stages)}, or --third-stage"
@@ -73,7 +76,7 @@ def run(
         raise ValueError(f"the third stage is either trained or that of {config.third_stage}, got both")
     if "joint" in stages and not config.scenes:
         raise ValueError(f"the stage joint trains on composed scenes, got the preset {config.preset} without")
-    initial, before = export.load_initial(config.initial, config.network) if config.initial else (None, {})
+    initial, before = trained.load_initial(config.initial, config.network) if config.initial else (None, {})
     scenes = None if set(stages) <= {"dense"} else _network_scenes(config, folder)
     if "blur" in stages:
         blur = _blur_variables(config, folder, options, initial, scenes)
@@ -90,12 +93,12 @@ def run(
     if edges is None:
         return None
     facts = _facts(folder, before)
-    params, network = export.assemble(blur, edges, config.network)
+    params, network = trained.assemble(blur, edges, config.network)
     calibration = depth_validation.held_out_depth(source, own, split="train")
-    params, threshold = export.calibrate_depth(params, network, calibration)
+    params, threshold = trained.calibrate_depth(params, network, calibration)
     facts["depth_threshold_before_calibration"] = threshold
     if "dense" in stages:
-        two_stage = export.make_weights(params, network, config, facts, source.licences())
+        two_stage = trained.make_weights(params, network, config, facts, source.licences())
         third = _spread_parameters(config, folder, options, two_stage)
         if third is None:
             return None
@@ -104,17 +107,17 @@ def run(
         params, network = {**params, "spread": third}, dataclasses.replace(network, pyramid=True)
         facts = {**facts, **third_facts}
     if "joint" in stages:
-        three_stage = export.make_weights(params, network, config, facts, source.licences())
+        three_stage = trained.make_weights(params, network, config, facts, source.licences())
         params = _joint_parameters(config, folder, options, three_stage, scenes)
         if params is None:
             return None
         facts = {**facts, **_facts(folder, {}, names=("joint",))}
-    weights = export.make_weights(params, network, config, facts, source.licences())
+    weights = trained.make_weights(params, network, config, facts, source.licences())
     path = folder / "weights.safetensors"
     if jax.process_index() == 0:
         both = {kind: {**blur[kind], **edges[kind]} for kind in edges}
         folder.mkdir(parents=True, exist_ok=True)  # without a stage nothing was put there so far
-        export.save_variables(folder / "variables.safetensors", both, facts)
+        trained.save_variables(folder / "variables.safetensors", both, facts)
         save_weights(path, weights)
         _log.info("weights written to %s", path)
     return path
@@ -131,8 +134,8 @@ def _blur_variables(
         state = _train(stage, folder, options, initial=config.initial)
         if int(state.step) < config.blur.steps:
             return None
-        export.save_variables(handover, stage.averaged(state))
-    return export.load_variables(handover)[0]
+        trained.save_variables(handover, stage.averaged(state))
+    return trained.load_variables(handover)[0]
 
 
 def _network_scenes(config: TrainConfig, folder: Path) -> Scenes:
@@ -165,7 +168,7 @@ def _edge_variables(
 def _spread_parameters(
     config: TrainConfig, folder: Path, options: RunOptions, weights: Weights
 ) -> dict[str, Any] | None:
-    """Parameters of `jaxblur.spread`; None if the stage was told to stop."""
+    """Parameters of `jaxblur.multiscale.fuse`; None if the stage was told to stop."""
     own = dataclasses.replace(config, data=dataclasses.replace(config.data, seed=config.seed))
     stage = DenseStage(own, scene_source(own.data, config.scene), weights, folder / "dense")
     state = _train(stage, folder, options, weights=weights)

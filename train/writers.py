@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tensorboardX import SummaryWriter
 
-from jaxblur import parallel
+from jaxblur.runtime import parallel
 
 _log = logging.getLogger(__name__)
 

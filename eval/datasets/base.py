@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from eval.datasets.structs import Dataset, MissingDataset, Sample, Unit
-from jaxblur import files
+from jaxblur.files import images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC):
 
     def read_photo(self, path: Path) -> np.ndarray:
         """(H, W, 3) uint16, whatever the depth of the file; 8-bit values come back exactly."""
-        image = files.read_image(path)
+        image = images.read_image(path)
         if image.dtype == np.uint8:
             return image.astype(np.uint16) * np.uint16(257)
         return image if image.dtype == np.uint16 else np.round(image * 65535).astype(np.uint16)
@@ -204,7 +204,7 @@ def match_files(photos: Sequence[Path], truths: Mapping[str, Path], key: Callabl
     return [Pair(name, by_key.get(name), truths.get(name)) for name in sorted(by_key | dict(truths))]
 
 
-def list_files(folder: Path, suffixes: Sequence[str] = files.PHOTO_SUFFIXES) -> list[Path]:
+def list_files(folder: Path, suffixes: Sequence[str] = images.PHOTO_SUFFIXES) -> list[Path]:
     """Files directly in `folder` by suffix, sorted; none if there is no such folder."""
     if not folder.is_dir():
         return []

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from eval.datasets.structs import Dataset, MissingDataset, Sample
-from jaxblur import files, synthesis
+from jaxblur import synthesis
+from jaxblur.files import images
 
 SIZE = 256  # px, height and width of a scene
 MAX_RADIUS = 6.0
@@ -72,10 +73,10 @@ def compose(photos: list[Path], rng: np.random.Generator, *, name: str) -> Sampl
         alphas[2] = 0
     noise = rng.normal(size=(SIZE, SIZE, 3)) * _NOISE
     try:
-        images = np.stack([_crop(files.read_image(photos[i]), rng) for i in chosen])
+        layers = np.stack([_crop(images.read_image(photos[i]), rng) for i in chosen])
     except (OSError, ValueError) as error:
         return Sample(name=name, image=noise, truth=noise[..., 0], problem=str(error))
-    image, truth = _render(*(jnp.asarray(a, jnp.float32) for a in (images, alphas, radii, noise)))
+    image, truth = _render(*(jnp.asarray(a, jnp.float32) for a in (layers, alphas, radii, noise)))
     return Sample(
         name=name, image=np.round(np.asarray(image) * 255).astype(np.uint8), truth=np.asarray(truth)
     )
@@ -83,7 +84,7 @@ def compose(photos: list[Path], rng: np.random.Generator, *, name: str) -> Sampl
 
 @functools.cache
 def _find_photos(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in files.PHOTO_SUFFIXES and p.is_file())
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in images.PHOTO_SUFFIXES and p.is_file())
     table = folder / "photos.csv"
     if not table.is_file():
         return found

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import scipy.io
 
-from jaxblur import files
+from jaxblur.files import images
 
 MAP_SUFFIXES = (".npy", ".npz", ".mat", ".png", ".tif", ".tiff", ".bmp")
 """Formats of a map: arrays, or images of integers or floats. Lossy ones are not among them."""
@@ -50,7 +50,7 @@ def read_map(path: Path, *, key: str | None = None, as_score: bool = False) -> n
 
 def read_mask(path: Path, *, white: Literal["blurred", "sharp"]) -> np.ndarray:
     """A black and white image, cut at half its range, as float32 mask: 1 = out of focus."""
-    image = files.read_image(path)[..., 0]
+    image = images.read_image(path)[..., 0]
     is_white = image > np.iinfo(image.dtype).max / 2 if image.dtype != np.float32 else image > 0.5
     return (is_white if white == "blurred" else ~is_white).astype(np.float32)
 

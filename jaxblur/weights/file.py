@@ -1,7 +1,6 @@
 """Weights as safetensors files: arrays of all layers, and in the header everything one has to know about them."""
 
 import dataclasses
-import hashlib
 import json
 import os
 from importlib import resources
@@ -15,36 +14,15 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from jaxblur.architecture import NetworkConfig, config_from_dict
-from jaxblur.files import atomic_file
-from jaxblur.nets import DefocusNet
-from jaxblur.spread import init_parameters
+from jaxblur.files.output import atomic_file
+from jaxblur.multiscale.fuse import init_parameters
+from jaxblur.network.config import NetworkConfig, config_from_dict
+from jaxblur.network.defocus_net import DefocusNet
+from jaxblur.network.weights import Weights, published_network
 from jaxblur.weights.published import read_published
 
 FORMAT = "jaxblur-weights-1"
 SHIPPED = "jaxblur.safetensors"
-
-
-@dataclasses.dataclass(frozen=True)
-class Weights:
-    """Parameters of B-Net and E-Net with their architecture. A pytree whose leaves are the arrays.
-
-    Attributes:
-      variables: Flax variables of `jaxblur.nets.DefocusNet`, float32.
-      network: the architecture, with crop offsets, input scaling and blur levels (disk radius, px).
-      metadata: strings on origin, licence, training; free keys.
-    """
-
-    variables: Any
-    network: NetworkConfig
-    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-jax.tree_util.register_pytree_node(
-    Weights,
-    lambda w: ((w.variables,), (w.network, tuple(sorted(w.metadata.items())))),
-    lambda aux, children: Weights(children[0], aux[0], dict(aux[1])),
-)
 
 
 def expected_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
@@ -136,23 +114,6 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
     }
     with atomic_file(path) as file:
         file.write(save(arrays, metadata=header))
-
-
-def hash_weights(weights: Weights) -> str:
-    """First 12 digits of a SHA-256 over architecture and all parameters, whatever file they came from."""
-    digest = hashlib.sha256(json.dumps(dataclasses.asdict(weights.network)).encode())
-    flat = dict[str, Any](flax.traverse_util.flatten_dict(weights.variables, sep="/"))
-    for name in sorted(flat):
-        digest.update(name.encode() + b"\0")
-        digest.update(np.ascontiguousarray(flat[name], np.float32).tobytes())
-    return digest.hexdigest()[:12]
-
-
-def published_network() -> NetworkConfig:
-    """The paper's architecture with the crop offsets of the published weights, one pixel off centre."""
-    network = NetworkConfig()
-    wide, *smaller = network.columns
-    return dataclasses.replace(network, columns=(wide, *(dataclasses.replace(c, shift=1) for c in smaller)))
 
 
 PUBLISHED_METADATA = {

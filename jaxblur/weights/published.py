@@ -22,7 +22,7 @@ _FILES = {"blur": _F1 + _head("b"), "edge": _F1[:4] + _F2 + _F1[4:] + _head("e")
 
 
 def read_published(folder: Path) -> dict[str, np.ndarray]:
-    """Arrays of the published release by the names of `jaxblur.nets.DefocusNet`.
+    """Arrays of the published release by the names of `jaxblur.network.defocus_net.DefocusNet`.
 
     Raises:
       ValueError: a file is missing or unreadable, or the two copies of f1-NET differ.

@@ -4,8 +4,8 @@ import numpy as np
 
 from benchmarks import floors
 from jaxblur import DEFAULT, PUBLISHED
-from jaxblur.architecture import ColumnConfig, NetworkConfig
-from jaxblur.pyramid import halve_edges
+from jaxblur.image.pyramid import halve_edges
+from jaxblur.network.config import ColumnConfig, NetworkConfig
 
 COLUMN = ColumnConfig(size=9, layers=("conv3", "conv1"))
 POOLED = ColumnConfig(size=27, layers=("conv3", "conv3", "conv3", "pool3", "conv1"))

@@ -1,9 +1,9 @@
 """The command line `python -m eval`: what it says and how it exits."""
 
-import eval_dummies
 import numpy as np
 
 from eval import __main__
+from tests.eval import eval_dummies
 
 
 def test_command_line_says_what_is_missing_and_exits_with_2(tmp_path, capsys):

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import cv2
-import eval_dummies as dummies
 import numpy as np
 import pytest
 import scipy.io
@@ -15,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from eval.datasets import NAMES, DatasetOptions, MissingDataset, load_dataset
 from eval.datasets.base import reduce_sample
+from tests.eval import eval_dummies as dummies
 
 ROOT = Path(__file__).resolve().parents[2]
 tfds.disable_progress_bar()

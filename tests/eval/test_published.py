@@ -3,10 +3,11 @@
 import csv
 
 import pytest
-from eval_dummies import squeezed
 
-from eval import __main__, report, schema
+from eval import __main__, schema
 from eval.published import read_published
+from eval.report import tables
+from tests.eval.eval_dummies import squeezed
 
 HEADER = "dataset,method,citation,dmenet_mae,radius_mae\n"
 
@@ -73,4 +74,4 @@ def test_without_results_of_ours_there_is_no_table(tmp_path):
         tmp_path / "results.jsonl", [schema.Published(dataset="a", method="b", citation="c", metrics={})]
     )
     with pytest.raises(ValueError, match="holds no results"):
-        report.write_report(tmp_path)
+        tables.write_report(tmp_path)

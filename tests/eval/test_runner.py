@@ -9,15 +9,16 @@ import sys
 import threading
 from pathlib import Path
 
-import eval_dummies
 import jax
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from eval import __main__, figures, report, runner, schema, summary
+from eval import __main__, runner, schema
 from eval.datasets import Dataset, DatasetOptions, Sample, load_dataset
 from eval.methods import Method, Prediction, parse_method
+from eval.report import figures, summary, tables
+from tests.eval import eval_dummies
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (20, 24)
@@ -150,7 +151,7 @@ def test_broken_pairs_and_failing_predictions_are_listed_not_averaged(tmp_path):
         "3: poor failed: out of memory",
         "4: poor gave a map of the wrong size, or with NaN",
     ]
-    written = report.write_report(tmp_path)
+    written = tables.write_report(tmp_path)
     assert "poor on made: broken" in written.failures and "| 1 (4 failed) |" in eval_dummies.squeezed(
         written.table
     )
@@ -163,7 +164,7 @@ def test_several_methods_and_sets_in_one_table(tmp_path):
     assert [(s.run.dataset, s.run.method) for s in results] == [
         (d.name, m.name) for d in sets for m in methods
     ]
-    table = eval_dummies.squeezed(report.write_report(tmp_path).table).splitlines()
+    table = eval_dummies.squeezed(tables.write_report(tmp_path).table).splitlines()
     assert len(table) == 2 + 6 and table[0].startswith("| Data set | Method | Images | MAE |")
     assert {"table.md", "summary.csv", "report.html"} <= {p.name for p in tmp_path.iterdir()}
     page = (tmp_path / "report.html").read_text()
@@ -206,7 +207,7 @@ def test_predicted_against_observed_is_printed(tmp_path):
     (result,) = _run(tmp_path, datasets=[_dataset(3)], methods=[sure], batch=3)
     assert result.means["right"] == pytest.approx(0.5)
     assert result.means["calibration_error"] == pytest.approx(0.2)  # 0.05 on one half, 0.35 on the other
-    main, reliability = report.write_report(tmp_path).table.split("\n\n")
+    main, reliability = tables.write_report(tmp_path).table.split("\n\n")
     assert "| Right | Calibration |" in eval_dummies.squeezed(main)
     row = [cell.strip() for cell in reliability.splitlines()[2].split("|")[1:-1]]
     assert row[:2] == ["made", "sure"] and row[2 + 3] == "0.00" and row[2 + 9] == "1.00"
@@ -221,7 +222,7 @@ def test_times_are_those_of_the_method_and_say_if_they_include_compilation(tmp_p
     )
     results = _run(tmp_path, methods=[saved, compiled, plain], batch=5)
     assert "seconds" not in results[0].means and results[1].cold and not results[2].cold
-    table = eval_dummies.squeezed(report.write_report(tmp_path).table).splitlines()
+    table = eval_dummies.squeezed(tables.write_report(tmp_path).table).splitlines()
     assert table[2].endswith("| |") and table[3].endswith(") |") and not table[4].endswith(") |")
     warmed = _run(tmp_path / "warm", methods=[compiled], batch=5, warm_up=True)
     assert not warmed[0].cold

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 import pytest
 
-from jaxblur import batch, pipeline
-from jaxblur.tiles import Tiles
+from jaxblur import batch, estimator
+from jaxblur.image.size import Tiles
+from jaxblur.result import BlurEstimate
 
 
 @pytest.fixture
@@ -17,13 +18,13 @@ def traces(monkeypatch) -> Iterator[list[Tiles]]:
     def green(weights, image, size, edges, *, tiles, config):
         traces.append(tiles)
         none = jnp.zeros(image.shape[:2], bool)
-        return pipeline.BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
+        return BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
 
     def forget_programs():
-        pipeline._compiled.cache_clear()
+        estimator._compiled.cache_clear()
         batch._mapped.cache_clear()
 
     forget_programs()  # those of other tests have the networks in them
-    monkeypatch.setattr(pipeline, "estimate_padded", green)
+    monkeypatch.setattr(estimator, "estimate_padded", green)
     yield traces
     forget_programs()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jaxblur import batch
-from jaxblur.architecture import NetworkConfig
-from jaxblur.weights import Weights
+from jaxblur.network.config import NetworkConfig
+from jaxblur.network.weights import Weights
 
 WEIGHTS = Weights({"nothing": np.zeros(1, np.float32)}, NetworkConfig())
 

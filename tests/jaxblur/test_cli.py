@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import jaxblur
-from jaxblur import cli, config, files
+from jaxblur import cli, config
+from jaxblur.files import images
 from tests.jaxblur.cli_helpers import SIZE, fake_estimate, make_photo, names, run, summary
 
 
@@ -31,7 +32,7 @@ def test_one_photo(tmp_path, photo, capfd):
     assert run("estimate", photo, "--output", out) == 0
     assert names(out) == {"photo.npz", "photo_radius.tiff", "photo_preview.png", "summary.csv"}
     with np.load(out / "photo.npz") as arrays:
-        expected = fake_estimate(files.read_image(photo), None)
+        expected = fake_estimate(images.read_image(photo), None)
         assert set(arrays) == set(vars(expected))
         for name, array in arrays.items():
             np.testing.assert_array_equal(array, getattr(expected, name))
@@ -75,7 +76,7 @@ def test_summary_is_empty_where_nothing_is_known(tmp_path, photo, monkeypatch):
 
 def test_overlay(tmp_path, photo):
     assert run("estimate", photo, "--output", tmp_path / "out", "--overlay") == 0
-    overlay = files.read_image(tmp_path / "out" / "photo_overlay.png")
+    overlay = images.read_image(tmp_path / "out" / "photo_overlay.png")
     assert (overlay == (255, 70, 85)).all(-1).sum() > 3
 
 

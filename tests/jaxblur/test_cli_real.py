@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from jaxblur import files
+from jaxblur.files import images
 from tests.jaxblur.cli_helpers import EXAMPLES, make_photo, names, run, summary
 
 
@@ -17,16 +17,16 @@ def photo(tmp_path, rng) -> Path:
 
 
 def test_real_run_agrees_over_formats(shared, tmp_path, capfd):
-    crop = files.read_image(EXAMPLES / "vase.jpg")[150:200, 250:310]
+    crop = images.read_image(EXAMPLES / "vase.jpg")[150:200, 250:310]
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     photos = tmp_path / "photos"
     photos.mkdir()
-    files.write_image(photos / "rgb8.png", crop)
-    files.write_image(photos / "rgb16.png", crop.astype(np.uint16) * 257)
-    files.write_image(photos / "rgb16.tif", crop.astype(np.uint16) * 257)
-    files.write_image(photos / "grey8.png", grey)
-    files.write_image(photos / "grey16.png", grey.astype(np.uint16) * 257)
-    files.write_image(photos / "grey_as_rgb.png", np.dstack([grey] * 3))
+    images.write_image(photos / "rgb8.png", crop)
+    images.write_image(photos / "rgb16.png", crop.astype(np.uint16) * 257)
+    images.write_image(photos / "rgb16.tif", crop.astype(np.uint16) * 257)
+    images.write_image(photos / "grey8.png", grey)
+    images.write_image(photos / "grey16.png", grey.astype(np.uint16) * 257)
+    images.write_image(photos / "grey_as_rgb.png", np.dstack([grey] * 3))
     cv2.imwrite(str(photos / "rgba8.png"), np.dstack([crop[..., ::-1], grey]))
     out = tmp_path / "out"
     weights = shared / "reference" / "published"

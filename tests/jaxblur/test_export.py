@@ -8,11 +8,11 @@ import pytest
 
 import jaxblur
 from jaxblur import export
-from jaxblur.architecture import NetworkConfig
-from jaxblur.nets import DefocusNet, apply, level_probabilities
-from jaxblur.weights import Weights
+from jaxblur.network.config import NetworkConfig
+from jaxblur.network.defocus_net import DefocusNet, apply, level_probabilities
+from jaxblur.network.weights import Weights
 from tests.jaxblur.cli_helpers import run
-from tests.jaxblur.test_pipeline import TINY, photo_like
+from tests.jaxblur.test_estimator import TINY, photo_like
 
 
 def make_weights(network):

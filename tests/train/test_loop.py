@@ -19,7 +19,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxblur import parallel
+from jaxblur.runtime import parallel
 from train import checkpoints, loop, writers
 
 TX = optax.sgd(1e-2, momentum=0.9)

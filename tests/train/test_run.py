@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import jaxblur
-from jaxblur import spread
+from jaxblur.multiscale import fuse
 from tests.train.tiny import tiny_config, write_photos
 from train import __main__ as command
-from train import export, forward
 from train import run as training
+from train.export import trained
+from train.stages import forward
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def test_all_stages_then_an_estimate(tmp_path):
     assert not more.network.pyramid
     assert json.loads(more.metadata["facts"])["blur_steps"] == 5
     start, one_on = (
-        export.load_variables(f / "variables.safetensors")[0]["params"] for f in (folder, tmp_path / "again")
+        trained.load_variables(f / "variables.safetensors")[0]["params"] for f in (folder, tmp_path / "again")
     )
     fresh = forward.init_variables(jax.random.key(0), config.network)["params"]
     for part in ("f1", "b", "f2", "e"):
@@ -64,7 +65,7 @@ def test_the_third_stage_alone_leaves_the_networks_and_uses_its_readings_again(t
     config = tiny_config(photos)
     variables = forward.init_variables(jax.random.key(1), config.network)
     start = tmp_path / "start.safetensors"
-    export.save_variables(start, variables)
+    trained.save_variables(start, variables)
     config = dataclasses.replace(config, initial=start)
     options = training.RunOptions(save_every=1)
     folder = tmp_path / "run"
@@ -85,9 +86,9 @@ def test_the_third_stage_alone_leaves_the_networks_and_uses_its_readings_again(t
         parts: {kind: {part: tree[part] for part in parts} for kind, tree in variables.items()}
         for parts in (("f1", "b"), ("f2", "e"))
     }
-    before, _ = export.assemble(*own.values(), config.network)
+    before, _ = trained.assemble(*own.values(), config.network)
     jax.tree.map(np.testing.assert_array_equal, params["b"], jax.tree.map(np.asarray, before["b"]))
-    plain = spread.init_parameters(one.network, jax.random.key(0))
+    plain = fuse.init_parameters(one.network, jax.random.key(0))
     # Untrained networks may give a map of zeros, which teaches the confidence alone.
     assert np.abs(params["spread"]["confidence"] - plain["confidence"]).max() > 1e-6
     (tmp_path / "more").mkdir()
@@ -108,7 +109,7 @@ def test_networks_take_the_third_stage_of_other_weights(tmp_path):
         tmp_path / "start.safetensors",
         resources.files("jaxblur.weights") / "jaxblur.safetensors",
     )
-    export.save_variables(start, variables, {"blur_steps": 7})
+    trained.save_variables(start, variables, {"blur_steps": 7})
     config = dataclasses.replace(config, initial=start, third_stage=shipped)
     run = functools.partial(training.run, options=training.RunOptions())
     weights = jaxblur.load_weights(run(config, tmp_path / "run", stages=()))
@@ -116,7 +117,7 @@ def test_networks_take_the_third_stage_of_other_weights(tmp_path):
         parts: {kind: {part: tree[part] for part in parts} for kind, tree in variables.items()}
         for parts in (("f1", "b"), ("f2", "e"))
     }
-    before, _ = export.assemble(*own.values(), config.network)
+    before, _ = trained.assemble(*own.values(), config.network)
     expected, found = jaxblur.load_weights(), weights.variables["params"]
     jax.tree.map(np.testing.assert_array_equal, found["spread"], expected.variables["params"]["spread"])
     jax.tree.map(np.testing.assert_array_equal, found["b"], jax.tree.map(np.asarray, before["b"]))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from jaxblur import parallel
+from jaxblur.runtime import parallel
 from train.writers import Curve, Totals, Writers, read_curve
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from train import config
 from train.data.source import DataConfig
-from train.scene_config import SceneConfig
+from train.scenes.config import SceneConfig
 
 
 def write_photos(folder, count=3):

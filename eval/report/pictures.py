@@ -1,0 +1,51 @@
+"""Small maps of the worst images, kept for the report as OUTPUT/pictures/RUN/NAME.npz."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eval import scoring
+from eval.datasets import Dataset, Sample
+from eval.methods import Method, Prediction
+from jaxblur.files import output
+
+_SIDE = 480  # px, at most, of the longer side
+
+
+def folder_of(output: Path, run: str) -> Path:
+    """Where the pictures of a run lie."""
+    return output / "pictures" / run
+
+
+def main_error(metrics: dict[str, float]) -> float:
+    """The one number by which images are ranked from worst to best; larger is worse."""
+    if "average_precision" in metrics:
+        return 1 - metrics["average_precision"]
+    return metrics.get("radius_mae", metrics.get("radius_ai1", metrics.get("sigma_ai1", np.nan)))
+
+
+def worst(errors: dict[str, float], count: int) -> set[str]:
+    """The names with the largest defined errors, at most `count`."""
+    defined = [name for name in errors if np.isfinite(errors[name])]
+    return set(sorted(defined, key=lambda name: (-errors[name], name))[:count])
+
+
+def save(path: Path, dataset: Dataset, method: Method, sample: Sample, prediction: Prediction) -> None:
+    """Write photo, confidence, and truth and estimate in px of radius (or as scores), all small."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    truth, estimate = sample.truth, prediction.map
+    if dataset.unit == "mask":
+        estimate = scoring.blur_score(estimate, method.unit)
+    else:
+        truth = scoring.to_radius(truth, dataset.unit) * sample.scale
+        estimate = (
+            estimate if method.unit == "score" else scoring.to_radius(estimate, method.unit) * sample.scale
+        )
+    step = -(-max(truth.shape) // _SIDE)
+    planes = {"truth": truth, "estimate": estimate}
+    if prediction.confidence is not None:
+        planes["confidence"] = prediction.confidence
+    small = {
+        name: plane[step // 2 :: step, step // 2 :: step].astype(np.float16) for name, plane in planes.items()
+    }
+    output.write_arrays(path, image=sample.image[step // 2 :: step, step // 2 :: step], **small)

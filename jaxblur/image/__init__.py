@@ -1,0 +1,1 @@
+"""Photos as arrays: values, geometry, smaller copies."""

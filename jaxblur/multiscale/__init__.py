@@ -1,0 +1,1 @@
+"""Readings of a photo and its smaller copies, fused into one map."""

@@ -1,0 +1,1 @@
+"""B-Net and E-Net: architecture, layers, and what they read at edge points."""

@@ -1,0 +1,51 @@
+"""A set of weights as a value."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+import flax
+import jax
+import numpy as np
+
+from jaxblur.network.config import NetworkConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Parameters of B-Net and E-Net with their architecture. A pytree whose leaves are the arrays.
+
+    Attributes:
+      variables: Flax variables of `jaxblur.network.defocus_net.DefocusNet`, float32.
+      network: the architecture, with crop offsets, input scaling and blur levels (disk radius, px).
+      metadata: strings on origin, licence, training; free keys.
+    """
+
+    variables: Any
+    network: NetworkConfig
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+jax.tree_util.register_pytree_node(
+    Weights,
+    lambda w: ((w.variables,), (w.network, tuple(sorted(w.metadata.items())))),
+    lambda aux, children: Weights(children[0], aux[0], dict(aux[1])),
+)
+
+
+def hash_weights(weights: Weights) -> str:
+    """First 12 digits of a SHA-256 over architecture and all parameters, whatever file they came from."""
+    digest = hashlib.sha256(json.dumps(dataclasses.asdict(weights.network)).encode())
+    flat = dict[str, Any](flax.traverse_util.flatten_dict(weights.variables, sep="/"))
+    for name in sorted(flat):
+        digest.update(name.encode() + b"\0")
+        digest.update(np.ascontiguousarray(flat[name], np.float32).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def published_network() -> NetworkConfig:
+    """The paper's architecture with the crop offsets of the published weights, one pixel off centre."""
+    network = NetworkConfig()
+    wide, *smaller = network.columns
+    return dataclasses.replace(network, columns=(wide, *(dataclasses.replace(c, shift=1) for c in smaller)))

@@ -1,0 +1,1 @@
+"""From sparse readings to a dense map by the domain transform."""

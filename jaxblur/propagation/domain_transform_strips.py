@@ -1,0 +1,140 @@
+"""The domain transform of photos too large for one program: plane after plane, strip by strip."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int, Shaped
+
+from jaxblur.config import Config
+from jaxblur.image.strips import Planes, Strips, inside_strip
+from jaxblur.image.values import as_rgb
+from jaxblur.propagation.domain_transform import (
+    channel_steps,
+    coupled_pixels,
+    domain_distances,
+    domain_weights,
+)
+from jaxblur.propagation.recursive_scan import Method, recurse, recurse_backward, recurse_forward
+
+
+def filter_in_place(
+    plane: Float[np.ndarray, "h w"],
+    weights: Planes,
+    strips: Strips,
+    *,
+    num_iterations: int,
+    method: Method,
+    advance: Callable[[], None],
+    factor: float = 1.0,
+) -> None:
+    """`domain_transform.filter_by_distances` of one plane, which is overwritten.
+
+    Args:
+      plane: values to smooth.
+      weights: horizontal and vertical ones of the first iteration, from `domain_transform.domain_weights`.
+      strips: how to cut them; the result does not depend on it.
+      num_iterations: passes over rows and columns.
+      method: form of the recursion.
+      advance: called after every iteration.
+      factor: what the weights are multiplied by first.
+    """
+    horizontal, vertical = weights
+    scale = np.float32(factor)
+    for iteration in range(num_iterations):
+        above: Any = np.zeros(strips.columns, np.float32)
+        for start in strips.starts():
+            cut = (strips.cut(frame, start) for frame in (plane, horizontal, vertical))
+            strip, above = _downwards(*cut, above, scale, np.int32(iteration), method=method)
+            strips.put(plane, start, strip)
+        below: Any = (np.zeros(strips.columns, np.float32),) * 2
+        for start in reversed(strips.starts()):
+            cut = (strips.cut(frame, start) for frame in (plane, vertical))
+            strip, below = _upwards(*cut, below, scale, np.int32(iteration), method=method)
+            strips.put(plane, start, strip)
+        advance()
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _downwards(signal, horizontal, vertical, above, factor, iteration, *, method: Method):
+    """Rows both ways, then columns from top to bottom; and the last row, for the next strip."""
+    horizontal, vertical = _squared((factor * horizontal, factor * vertical), iteration)
+    signal = recurse(signal.T[:, None], horizontal.T, method=method).transpose(2, 1, 0)
+    signal = recurse_forward(signal, vertical, above[None], method=method)[:, 0]
+    return signal, signal[-1]
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _upwards(signal, vertical, below, factor, iteration, *, method: Method):
+    """Columns from bottom to top; and the first row with its weight, for the next strip."""
+    vertical = _squared(factor * vertical, iteration)
+    after = below[0][None], below[1]
+    signal = recurse_backward(signal[:, None], vertical, after, method=method)[:, 0]
+    return signal, (signal[0], vertical[0])
+
+
+def _squared(weights: Any, times: Int[Array, ""]) -> Any:
+    return lax.fori_loop(0, times, lambda _, weights: jax.tree.map(jnp.square, weights), weights)
+
+
+def guide_steps_in_strips(
+    photo: Shaped[np.ndarray, "h w 3"], strips: Strips, *, config: Config, advance: Callable[[], None]
+) -> Planes:
+    """`guide_steps` of the photo smoothed by itself, `smooth_guide`; arguments as in `propagate_in_strips`.
+
+    Five float32 planes live at a time, and two are returned.
+    """
+    shape, size = photo.shape[:2], strips.size()
+    weights = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for start in strips.starts():
+        own = _photo_weights(strips.cut(photo, start, above=1), np.int32(start - 1), size, config=config)
+        for frame, strip in zip(weights, own, strict=True):
+            strips.put(frame, start, strip)
+    steps = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for channel in range(3):
+        plane = np.empty(shape, np.float32)
+        for start in strips.starts():
+            strips.put(plane, start, _channel(strips.cut(photo, start), channel))
+        filter_in_place(
+            plane,
+            weights,
+            strips,
+            num_iterations=config.propagation.guide_iterations,
+            method=config.propagation.method,
+            advance=advance,
+        )
+        for start in strips.starts():
+            for frame, strip in zip(steps, _steps(strips.cut(plane, start, above=1)), strict=True):
+                part = frame[start : start + strips.rows]
+                part += np.asarray(strip)[: len(part), : strips.width]
+    return steps
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _photo_weights(view, first, size, *, config: Config):
+    """Weights of the guide's filter in a strip; `view` has one row more, that above it."""
+    options = config.propagation
+    distances = domain_distances(as_rgb(view), sigma_s=options.guide_sigma_s, sigma_r=options.guide_sigma_r)
+    weights = domain_weights(
+        distances,
+        coupled_pixels(inside_strip(view.shape, first, size)),
+        sigma_s=options.guide_sigma_s,
+        num_iterations=options.guide_iterations,
+    )
+    return weights[0][1:], weights[1][1:]
+
+
+@jax.jit
+def _channel(view: Shaped[Array, "r w 3"], channel: Int[Array, ""]) -> Float[Array, "r w"]:
+    return as_rgb(view)[..., channel]
+
+
+@jax.jit
+def _steps(plane: Float[Array, "r w"]) -> tuple[Float[Array, "r w"], Float[Array, "r w"]]:
+    """Steps within a strip; `plane` has one row more, that above it."""
+    horizontal, vertical = channel_steps(plane)
+    return horizontal[1:], vertical[1:]

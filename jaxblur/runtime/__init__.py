@@ -1,0 +1,1 @@
+"""What a program needs that knows nothing of blur: devices, threads, memory, kept programs, provenance."""

@@ -1,0 +1,1 @@
+"""Trained variables and weights as files."""

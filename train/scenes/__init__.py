@@ -1,0 +1,1 @@
+"""Composed scenes: photos in layers, blurred by their depth, with exact truth."""

@@ -1,0 +1,1 @@
+"""The stages of training: networks, multiscale fusion, and all jointly."""

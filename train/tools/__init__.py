@@ -1,0 +1,1 @@
+"""Commands around training: compare, average, ablate, look at samples."""
