@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jaxblur import synthesis
     from jaxblur.batch import estimate_batch, estimate_stream
-    from jaxblur.config import DEFAULT, PRESETS, PUBLISHED, TWO_STAGE, Config, EdgeConfig, PropagationConfig
+    from jaxblur.config import (
+        DEFAULT,
+        PRESETS,
+        PUBLISHED,
+        TWO_STAGE,
+        Config,
+        EdgeConfig,
+        GuideConfig,
+        MultiScale,
+        PropagationConfig,
+        SingleScale,
+    )
     from jaxblur.edges.canny import detect_edges
     from jaxblur.estimator import classify_edges, estimate, estimate_padded
     from jaxblur.image.size import size_bucket
@@ -40,9 +51,12 @@ __all__ = [
     "ColumnConfig",
     "Config",
     "EdgeConfig",
+    "GuideConfig",
+    "MultiScale",
     "NetworkConfig",
     "PointProbabilities",
     "PropagationConfig",
+    "SingleScale",
     "Weights",
     "classify_edges",
     "detect_edges",
@@ -63,7 +77,18 @@ __all__ = [
 # Loaded on first use, so that `jaxblur --help` does not wait for JAX.
 _HOMES = {
     "batch": ("estimate_batch", "estimate_stream"),
-    "config": ("DEFAULT", "PRESETS", "PUBLISHED", "TWO_STAGE", "Config", "EdgeConfig", "PropagationConfig"),
+    "config": (
+        "DEFAULT",
+        "PRESETS",
+        "PUBLISHED",
+        "TWO_STAGE",
+        "Config",
+        "EdgeConfig",
+        "GuideConfig",
+        "MultiScale",
+        "PropagationConfig",
+        "SingleScale",
+    ),
     "edges.canny": ("detect_edges",),
     "estimator": ("classify_edges", "estimate", "estimate_padded"),
     "image.size": ("size_bucket",),

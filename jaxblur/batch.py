@@ -9,9 +9,9 @@ import jax
 import numpy as np
 
 from jaxblur.config import DEFAULT, Config
-from jaxblur.estimator import estimate, is_large, pad_to_bucket, padded_program, prepare, to_host
+from jaxblur.estimator import compiled_program, estimate, is_large, padded_program, to_host
 from jaxblur.image.size import Tiles, size_bucket
-from jaxblur.network.weights import Weights
+from jaxblur.inputs import ConfigLike, WeightsLike, as_bytes, as_config, as_weights, pad_to_bucket, prepare
 from jaxblur.result import BlurEstimate
 from jaxblur.runtime import parallel
 from jaxblur.runtime.prefetch import prefetch
@@ -30,11 +30,11 @@ class _Photo(NamedTuple):
 
 def estimate_stream(
     images: Iterable[Any],
-    weights: Weights,
+    weights: WeightsLike = None,
     *,
     edges: Iterable[Any] | None = None,
-    config: Config = DEFAULT,
-    max_memory: float | None = None,
+    config: ConfigLike = DEFAULT,
+    max_memory: float | str | None = None,
 ) -> Generator[BlurEstimate, None, None]:
     """`estimate` for any number of photos, spread over the local devices; results come one by one, as they are made.
 
@@ -43,9 +43,9 @@ def estimate_stream(
 
     Args:
       images: photos as for `estimate`; sizes may differ. Those of the same size bucket and dtype run side by side.
-      weights: see `load_weights`.
+      weights: as for `estimate`.
       edges: edge maps of all photos, or None.
-      config: settings.
+      config: as for `estimate`.
       max_memory: as for `estimate`: a photo that needs more is done alone and in parts.
 
     Yields:
@@ -55,15 +55,16 @@ def estimate_stream(
       TypeError, ValueError: as `estimate`, after the results of all photos before; so does any error of `images`.
         Or the number of edge maps differs from that of the photos.
     """
+    weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     local = jax.local_devices()  # this host's devices only: each host brings its own photos
-    replicated = parallel.replicate(weights, devices=local)
+    replicated = weights if len(local) == 1 else parallel.replicate(weights, devices=local)
     pairs = ((image, None) for image in images) if edges is None else zip(images, edges, strict=True)
 
     def prepared(numbered: tuple[int, tuple[Any, Any]]) -> _Photo:
         index, (image, own_edges) = numbered
         photo, given = prepare(image, own_edges)
         shape = photo.shape[:2]
-        if is_large(photo, weights, config, max_memory):
+        if is_large(photo, weights, config, limit):
             return _Photo(index, None, shape, (photo, given))
         tiles = size_bucket(*shape)
         return _Photo(index, (tiles, photo.dtype), shape, pad_to_bucket(photo, given, tiles))
@@ -73,11 +74,11 @@ def estimate_stream(
         if first.program is None:
             photo, given = first.row
             own_edges = None if edges is None else given
-            alone = estimate(photo, weights, edges=own_edges, config=config, max_memory=max_memory)
+            alone = estimate(photo, weights, edges=own_edges, config=config, max_memory=limit)
             return jax.tree.map(lambda plane: plane[None], alone)
         rows = [photo.row for photo in group]
         rows += rows[-1:] * (len(local) - len(rows))
-        program = _mapped(config, first.program[0], edges is not None)
+        program = _mapped(config, first.program[0], edges is not None, len(local))
         out = program(replicated, *(np.stack(leaves) for leaves in zip(*rows, strict=True)))
         jax.tree.map(lambda leaf: leaf.copy_to_host_async(), out)
         return out
@@ -97,19 +98,19 @@ def estimate_stream(
 
 def estimate_batch(
     images: Sequence[Any],
-    weights: Weights,
+    weights: WeightsLike = None,
     *,
     edges: Sequence[Any] | None = None,
-    config: Config = DEFAULT,
-    max_memory: float | None = None,
+    config: ConfigLike = DEFAULT,
+    max_memory: float | str | None = None,
 ) -> list[BlurEstimate]:
     """`estimate` for many photos, spread over the local devices; sizes may differ. The list of `estimate_stream`.
 
     Args:
       images: photos as for `estimate`.
-      weights: see `load_weights`.
+      weights: as for `estimate`.
       edges: edge maps of all photos, or None.
-      config: settings.
+      config: as for `estimate`.
       max_memory: as for `estimate`.
 
     Returns:
@@ -124,8 +125,16 @@ def estimate_batch(
 
 
 @functools.lru_cache(maxsize=64)
-def _mapped(config: Config, tiles: Tiles, with_edges: bool) -> Any:
-    return parallel.map_devices(padded_program(config, tiles, with_edges), devices=jax.local_devices())
+def _mapped(config: Config, tiles: Tiles, with_edges: bool, devices: int) -> Any:
+    """The program over a leading axis of the local devices; on one device it is the one that `estimate` compiled."""
+    if devices > 1:
+        return parallel.map_devices(padded_program(config, tiles, with_edges), devices=jax.local_devices())
+    program = compiled_program(config, tiles, with_edges)
+
+    def alone(weights: Any, *leaves: np.ndarray) -> BlurEstimate:
+        return jax.tree.map(lambda plane: plane[None], program(weights, *(leaf[0] for leaf in leaves)))
+
+    return alone
 
 
 def _groups(photos: Iterable[_Photo], size: int) -> Iterator[list[_Photo]]:

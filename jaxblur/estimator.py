@@ -1,51 +1,49 @@
-"""Photo -> edges -> features -> blur and depth edges -> propagation -> map, as one compiled program per size bucket."""
+"""The estimate of one photo: in one compiled program per size bucket, or in tiles and strips where memory is short."""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxblur.config import DEFAULT, Config
-from jaxblur.edges.canny import detect_edges
-from jaxblur.image.pyramid import count_scales, count_scales_traced
-from jaxblur.image.size import MAX_TILE, Tiles, size_bucket
-from jaxblur.image.values import as_rgb, to_float
-from jaxblur.multiscale.fuse import gather, spread
-from jaxblur.multiscale.large import estimate_large
-from jaxblur.multiscale.read import read_scales
+from jaxblur.config import DEFAULT, Config, MultiScale
+from jaxblur.image.pyramid import count_scales
+from jaxblur.image.size import MAX_TILE, Tiles, inside_mask, size_bucket
+from jaxblur.image.values import as_rgb
+from jaxblur.inputs import ConfigLike, WeightsLike, as_bytes, as_config, as_weights, pad_to_bucket, prepare
+from jaxblur.multiscale.in_program import InProgram, PaddedPhoto
+from jaxblur.multiscale.in_strips import InStrips
+from jaxblur.multiscale.run import choose_propagation, run_stages
 from jaxblur.network.pointwise import PointProbabilities
-from jaxblur.network.readout import weigh
-from jaxblur.network.tiles import read_tiles, tile_probabilities
+from jaxblur.network.tiles import tile_probabilities
 from jaxblur.network.weights import Weights
-from jaxblur.propagation.domain_transform import guide_steps, smooth_guide
-from jaxblur.propagation.single_scale import propagate
 from jaxblur.result import BlurEstimate
 from jaxblur.runtime import memory
 
 
 def estimate(
     image: Any,
-    weights: Weights,
+    weights: WeightsLike = None,
     *,
     edges: Any = None,
-    config: Config = DEFAULT,
-    max_memory: float | None = None,
+    config: ConfigLike = DEFAULT,
+    max_memory: float | str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> BlurEstimate:
     """Estimate the defocus blur of every pixel of one photo.
 
     Args:
-      image: (H, W, 3) RGB or (H, W) grey, sRGB-coded; uint8, uint16, or float in [0, 1].
-      weights: see `load_weights`.
+      image: (H, W, 3) RGB or (H, W) grey array, sRGB-coded; uint8, uint16, or float in [0, 1]. Or the path of a file,
+        or a Pillow image.
+      weights: from `load_weights`, or the path of a file; None: the weights that ship with the package.
       edges: (H, W) bool, edge map to use instead of `detect_edges(image)`.
-      config: settings; `jaxblur.PUBLISHED` has the paper's exact ones.
-      max_memory: bytes that the process may take; None means half the memory of the machine. A photo that needs more
-        in one compiled program is worked through in tiles and strips: the same result in less room.
-      progress: called with the share of the work that is done, 0 to 1, but only for such a large photo.
+      config: settings, or the name of a preset; `jaxblur.PUBLISHED`, or "published", has the paper's exact ones.
+      max_memory: bytes that the process may take, or a size such as "4GB"; None means half the memory of the machine. A
+        photo that needs more in one compiled program is worked through in tiles and strips: the same result in less
+        room.
+      progress: called with the fraction of the work that is done, 0 to 1, but only for such a large photo.
 
     Returns:
       NumPy arrays, see `BlurEstimate`. Photos of one dtype whose sides fall into the same size bucket share one
@@ -54,33 +52,31 @@ def estimate(
     Raises:
       TypeError, ValueError: the image or edge map has the wrong type, shape or range, or `max_memory` is not enough
         for a photo of this size.
+      OSError: a file that was named cannot be read.
 
     References:
       Karaali, Harte, Jung, Deep Multi-Scale Feature Learning for Defocus Blur Estimation, IEEE TIP 2022.
     """
+    weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     photo, given = prepare(image, edges)
-    if is_large(photo, weights, config, max_memory):
-        given_edges = None if edges is None else given
-        tile = largest_tile(photo, given_edges, weights, config, max_memory)
-        return BlurEstimate(
-            *estimate_large(
-                photo, weights, edges=given_edges, config=config, progress=progress, max_tile=tile
-            )
-        )
+    if is_large(photo, weights, config, limit):
+        own_edges = None if edges is None else given
+        tile = largest_tile(photo, own_edges, weights, config, limit)
+        stages = InStrips(weights, photo, config, progress=progress, max_tile=tile)
+        return run_stages(stages, photo, own_edges, propagation=choose_propagation(config, weights))
     tiles = size_bucket(*photo.shape[:2])
-    program = _compiled(config, tiles, edges is not None)
-    result = program(weights, *pad_to_bucket(photo, given, tiles))
-    return to_host(result, photo.shape[:2])
+    program = compiled_program(config, tiles, edges is not None)
+    return to_host(program(weights, *pad_to_bucket(photo, given, tiles)), photo.shape[:2])
 
 
 def classify_edges(
-    image: Any, weights: Weights, edges: Any, *, tile: int = MAX_TILE
+    image: Any, weights: WeightsLike, edges: Any, *, tile: int = MAX_TILE
 ) -> tuple[Int[np.ndarray, "n 2"], PointProbabilities]:
     """The networks' probabilities at every edge point of a photo.
 
     Args:
       image: as for `estimate`.
-      weights: see `load_weights`.
+      weights: as for `estimate`.
       edges: (H, W) bool.
       tile: largest side of the parts that are computed at once, px; the result does not depend on it.
 
@@ -88,12 +84,12 @@ def classify_edges(
       Points (row, col) in scan order, and their probabilities of blur levels and edge classes, NumPy arrays.
 
     Raises:
-      TypeError, ValueError: as `estimate`.
+      TypeError, ValueError, OSError: as `estimate`.
     """
     photo, given = prepare(image, edges)
     tiles = size_bucket(photo.shape[0], photo.shape[1], max_tile=tile)
     padded, size, mask = pad_to_bucket(photo, given, tiles)
-    grid, out = tile_probabilities(weights, padded, size, mask, tiles=tiles)
+    grid, out = tile_probabilities(as_weights(weights), padded, size, mask, tiles=tiles)
     taken = np.asarray(grid.valid).reshape(-1)
     points = np.asarray(grid.points).reshape(-1, 2)[taken]
     order = np.lexsort((points[:, 1], points[:, 0]))
@@ -125,65 +121,28 @@ def estimate_padded(
 
     Returns:
       Arrays of the bucket's size, valid inside `size`.
+
+    Raises:
+      ValueError: `config` asks for multiscale fusion, and the weights have no parameters for it.
     """
-    given = edges is not None
-    if edges is None:
-        edges = detect_edges(image, config=config.edges, size=(size[0], size[1]))
-    else:
-        inside = (jnp.arange(image.shape[0])[:, None] < size[0]) & (
-            jnp.arange(image.shape[1])[None, :] < size[1]
-        )
-        edges = edges & inside
-    if config.pyramid and weights.network.pyramid:
-        return _estimate_at_all_scales(weights, image, size, edges, given=given, tiles=tiles, config=config)
-    reading = read_tiles(weights, image, size, edges, tiles=tiles, config=config)
-    depth_edges, weight, depth = weigh(reading, edges, config)
-    radius, confidence = propagate(
-        reading.radius,
-        weight,
-        depth,
-        image,
-        reliability=reading.reliability,
-        config=config.propagation,
-        size=(size[0], size[1]),
-    )
-    sparse = jnp.where(edges & ~depth_edges, reading.radius, jnp.nan)
-    return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
+    stages = InProgram(weights, size, config)
+    given = None if edges is None else edges & inside_mask(image.shape, size)
+    photo = PaddedPhoto(image, size, tiles)
+    return run_stages(stages, photo, given, propagation=choose_propagation(config, weights))
 
 
-def _estimate_at_all_scales(
-    weights: Weights,
-    image: jax.Array,
-    size: jax.Array,
-    edges: jax.Array,
-    *,
-    given: bool,
-    tiles: Tiles,
-    config: Config,
-) -> BlurEstimate:
-    """`estimate_padded` with the third stage."""
-    parameters = weights.variables["params"]["spread"]
-    readings = read_scales(weights, image, size, edges, given=given, tiles=tiles, config=config)
-    scales = count_scales_traced(size)
-    inner = (size[0], size[1])
-    evidence = gather(parameters, readings, weights.network, shape=image.shape[:2], scales=scales, size=inner)
-    steps = guide_steps(smooth_guide(image, inner, config=config.propagation))
-    radius, confidence = spread(parameters, evidence, steps, method=config.propagation.method, size=inner)
-    finest = readings[0][0]
-    depth_edges = edges & (finest.depth > 0.5)
-    sparse = jnp.where(edges & ~depth_edges, finest.radius, jnp.nan)
-    return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
-
-
-def is_large(photo: np.ndarray, weights: Weights, config: Config, max_memory: float | None) -> bool:
-    """Whether a photo takes more memory in one program than `max_memory` (bytes; None: half of the machine's)."""
-    height, width = photo.shape[:2]
-    pyramid = config.pyramid and weights.network.pyramid
-    return memory.program_need(height, width, pyramid=pyramid) > memory.limit(max_memory)
+def is_large(photo: Shaped[np.ndarray, "h w 3"], weights: Weights, config: Config, max_memory: float) -> bool:
+    """Whether a photo takes more memory in one program than `max_memory` bytes."""
+    multiscale = isinstance(choose_propagation(config, weights), MultiScale)
+    return memory.program_need(*photo.shape[:2], multiscale=multiscale) > max_memory
 
 
 def largest_tile(
-    photo: np.ndarray, edges: np.ndarray | None, weights: Weights, config: Config, max_memory: float | None
+    photo: Shaped[np.ndarray, "h w 3"],
+    edges: Bool[np.ndarray, "h w"] | None,
+    weights: Weights,
+    config: Config,
+    max_memory: float,
 ) -> int:
     """Side of the tiles, px, with which a large photo is done in the given memory.
 
@@ -191,10 +150,10 @@ def largest_tile(
       ValueError: it takes more with any.
     """
     height, width = photo.shape[:2]
-    pyramid, limit = config.pyramid and weights.network.pyramid, memory.limit(max_memory)
-    scales = range(count_scales(height, width) if pyramid else 1)
+    multiscale = isinstance(choose_propagation(config, weights), MultiScale)
+    scales = range(count_scales(height, width) if multiscale else 1)
     # Halving a photo leaves as many edge points at most as there are.
-    shares = [
+    fractions = [
         memory.DETECTED_EDGES if edges is None else min(4**s * float(edges.mean()), 1.0) for s in scales
     ]
     needs = {
@@ -202,23 +161,22 @@ def largest_tile(
             height,
             width,
             photo_bytes=photo.nbytes / (height * width),
-            edge_shares=shares,
-            pyramid=pyramid,
+            edge_fractions=fractions,
+            multiscale=multiscale,
             max_tile=tile,
         )
         for tile in memory.TILES
     }
     for tile, need in needs.items():
-        if need <= limit:
+        if need <= max_memory:
             return tile
-    least, limit_text = memory.format_size(min(needs.values())), memory.format_size(limit)
-    raise ValueError(
-        f"max_memory must be at least {least} for a photo of {width}x{height} px, got {limit_text}"
-    )
+    least, limit = memory.format_size(min(needs.values())), memory.format_size(max_memory)
+    raise ValueError(f"max_memory must be at least {least} for a photo of {width}x{height} px, got {limit}")
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(config: Config, tiles: Tiles, with_edges: bool) -> Any:
+def compiled_program(config: Config, tiles: Tiles, with_edges: bool) -> Any:
+    """`padded_program`, compiled on its first call and kept."""
     return jax.jit(padded_program(config, tiles, with_edges))
 
 
@@ -232,37 +190,6 @@ def padded_program(config: Config, tiles: Tiles, with_edges: bool) -> Any:
         )
 
     return program
-
-
-def prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
-    """Checked photo (uint8 and uint16 as they are, else float32) and edge map (empty if None) on the host."""
-    photo = np.asarray(image)
-    if photo.dtype in (np.uint8, np.uint16):  # converted in the program: a quarter of the memory on the host
-        jax.eval_shape(to_float, photo)  # checks the shape
-    else:
-        photo = np.asarray(to_float(image), np.float32)
-    photo = np.broadcast_to(photo.reshape(*photo.shape[:2], -1), (*photo.shape[:2], 3))
-    if edges is None:
-        return photo, np.zeros(photo.shape[:2], bool)
-    given = np.asarray(edges)
-    if given.dtype != bool:
-        raise TypeError(f"edges must be bool, got {given.dtype}")
-    if given.shape != photo.shape[:2]:
-        raise ValueError(f"edges must have the photo's height and width {photo.shape[:2]}, got {given.shape}")
-    return photo, given
-
-
-def pad_to_bucket(
-    photo: np.ndarray, edges: np.ndarray, tiles: Tiles
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Photo, size and edges as the program of `tiles` takes them."""
-    rows, cols, tile_height, tile_width = tiles
-    below, right = rows * tile_height - photo.shape[0], cols * tile_width - photo.shape[1]
-    return (
-        np.pad(photo, ((0, below), (0, right), (0, 0))),
-        np.asarray(photo.shape[:2], np.int32),
-        np.pad(edges, ((0, below), (0, right))),
-    )
 
 
 def to_host(result: BlurEstimate, shape: tuple[int, ...]) -> BlurEstimate:

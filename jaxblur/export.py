@@ -35,12 +35,11 @@ def export_estimator(weights: Weights, *, height: int, width: int, config: Confi
     if min(height, width) < 1:
         raise ValueError(f"height and width must be at least 1, got {height}, {width}")
     tiles = size_bucket(height, width)
-    rows, cols, tile_height, tile_width = tiles
 
     def program(image: jax.Array, size: jax.Array) -> dict[str, jax.Array]:
         return estimate_padded(weights, to_float(image), size, None, tiles=tiles, config=config)._asdict()
 
-    image = jax.ShapeDtypeStruct((rows * tile_height, cols * tile_width, 3), jnp.uint8)
+    image = jax.ShapeDtypeStruct((*tiles.shape, 3), jnp.uint8)
     return bytes(
         jax.export.export(jax.jit(program))(image, jax.ShapeDtypeStruct((2,), jnp.int32)).serialize()
     )

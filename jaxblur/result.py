@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 
 class BlurEstimate(NamedTuple):
-    """What `estimate` returns; NumPy arrays of the photo's height and width.
+    """The blur of one photo, as arrays of its height and width; `estimate` returns NumPy arrays.
 
     Attributes:
       radius: (H, W) float32, disk radius in px of the photo passed in; never NaN.

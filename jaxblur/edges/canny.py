@@ -1,26 +1,33 @@
-"""Canny edges of a photo, as MATLAB's `edge(V, 'canny')` finds them on V of HSV, in array operations."""
+"""Canny edges of a photo, as MATLAB's `edge(V, 'canny')` finds them on V of HSV, in array operations.
+
+Three passes over the gradient: its greatest magnitude, the histogram of magnitudes relative to it, and the ridges
+above the two thresholds that follow. `detect_edges` makes all three on the whole photo, `canny_strips` on strips.
+"""
 
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxblur._checks import is_concrete
 from jaxblur.config import DEFAULT, EdgeConfig
 from jaxblur.edges.hysteresis import hysteresis
+from jaxblur.image.size import Size, check_size, inside_mask, interior_mask, repeat_border
 from jaxblur.image.values import to_float
 
 BINS = 64  # of the histogram of magnitudes
 
 
 def detect_edges(
-    image: Any, *, config: EdgeConfig = DEFAULT.edges, size: tuple[Any, Any] | None = None
+    image: Shaped[Array, "h w *c"] | Shaped[np.ndarray, "h w *c"],
+    *,
+    config: EdgeConfig = DEFAULT.edges,
+    size: Size | None = None,
 ) -> Bool[Array, "h w"]:
     """Edge points of a photo: Canny with automatic thresholds on V = max(R, G, B).
 
@@ -28,7 +35,7 @@ def detect_edges(
 
     Args:
       image: (H, W), (H, W, 1) or (H, W, 3), sRGB-coded; uint8, uint16, or float in [0, 1].
-      config: smoothing, thresholds and floors. Floors are in the unit of `gradient`: an isolated step of V
+      config: smoothing, thresholds and floors. Floors are in the unit of `gradient`: an isolated step edge of V
         of height s between two pixels has gradient s there (and a ramp of slope s per px about 4 s).
       size: (height, width) of the true photo when `image` is padded below and to the right; may be traced.
         What the padding holds does not matter; inside, the result is that of the photo alone, outside False.
@@ -45,52 +52,75 @@ def detect_edges(
       Karaali, Harte and Jung, IEEE TIP 2022, are those of `EdgeConfig(high_floor=0, low_floor=0)`.
     """
     image = to_float(image)
-    value = image if image.ndim == 2 else jnp.max(image, axis=-1)
-    if size is not None:
-        size = _checked_size(size, value.shape)
-    return _canny(value, size, config)
+    value = brightness(image)
+    check_size(size, value.shape)
+    return _canny(
+        value, None if size is None else jnp.stack([jnp.asarray(s, jnp.int32) for s in size]), config
+    )
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _canny(value: Float[Array, "h w"], size: Any, config: EdgeConfig) -> Bool[Array, "h w"]:
-    height, width = value.shape if size is None else size
-    row = jnp.arange(value.shape[0], dtype=jnp.int32)[:, None]
-    column = jnp.arange(value.shape[1], dtype=jnp.int32)[None, :]
-    if size is not None:  # repeat the true border, so that the filters never see the padding
-        value = value[jnp.minimum(row, height - 1), jnp.minimum(column, width - 1)]
-    photo = (row < height) & (column < width)
-    interior = (row > 0) & (row < height - 1) & (column > 0) & (column < width - 1)
-
+def _canny(
+    value: Float[Array, "h w"], size: Int[Array, " 2"] | None, config: EdgeConfig
+) -> Bool[Array, "h w"]:
+    if size is not None:  # so that the filters never see the padding
+        value = repeat_border(value, size)
+    height, width = value.shape if size is None else (size[0], size[1])
     slopes = gradient(value, sigma=config.sigma)
-    magnitude = steepness(slopes, photo)
-    greatest = jnp.max(magnitude)
-    bins = magnitude_bins(magnitude, greatest, photo)
+    view = GradientView(*slopes, inside_mask(value.shape, size), interior_mask(value.shape, (height, width)))
+    greatest = greatest_magnitude(view)
+    bins = magnitude_bins(view, greatest)
 
     def count_below(index: Array) -> Array:
         return jnp.sum(bins < index.astype(bins.dtype), dtype=jnp.int32)
 
     low, high = thresholds(count_below, height * width, greatest, config)
-    weak, strong = edge_candidates(slopes, magnitude, greatest, low, high)
-    return hysteresis(weak & interior, strong & interior)
+    return hysteresis(*edge_candidates(view, greatest, low, high))
 
 
-def steepness(
-    slopes: tuple[Float[Array, "h w"], Float[Array, "h w"]], photo: Bool[Array, "h w"]
-) -> Float[Array, "h w"]:
-    """Magnitude of the gradient inside the photo, 0 outside."""
-    return jnp.where(photo, jnp.sqrt(slopes[0] ** 2 + slopes[1] ** 2), 0)
+def brightness(image: Float[Array, "h w *c"]) -> Float[Array, "h w"]:
+    """V of HSV."""
+    return image if image.ndim == 2 else jnp.max(image, axis=-1)
 
 
-def _normalised(magnitude: Float[Array, "h w"], greatest: Float[Array, ""]) -> Float[Array, "h w"]:
-    return magnitude / jnp.where(greatest > 0, greatest, 1)
+class GradientView(NamedTuple):
+    """The gradient of a photo, or of a strip of it: what the three passes read.
+
+    Attributes:
+      down, right: (H, W) derivatives along the row and the column index, from `gradient`.
+      inside: (H, W) pixels that belong to the photo.
+      interior: (H, W) those of them that are not on its border.
+    """
+
+    down: Float[Array, "h w"]
+    right: Float[Array, "h w"]
+    inside: Bool[Array, "h w"]
+    interior: Bool[Array, "h w"]
+
+    @property
+    def magnitude(self) -> Float[Array, "h w"]:
+        """Magnitude of the gradient inside the photo, 0 outside."""
+        return jnp.where(self.inside, jnp.sqrt(self.down**2 + self.right**2), 0)
 
 
-def magnitude_bins(
-    magnitude: Float[Array, "h w"], greatest: Float[Array, ""], photo: Bool[Array, "h w"]
-) -> Float[Array, "h w"]:
-    """Bin, 0 to 63, of every pixel's magnitude relative to the greatest; 64 outside the photo."""
-    relative = _normalised(magnitude, greatest)
-    return jnp.where(photo, jnp.floor((BINS - 1) * relative + 0.5), BINS)  # centres at 0, 1/63, ... 1
+def greatest_magnitude(view: GradientView) -> Float[Array, ""]:
+    """First pass: the greatest magnitude."""
+    return jnp.max(view.magnitude)
+
+
+def magnitude_bins(view: GradientView, greatest: Float[Array, ""]) -> Float[Array, "h w"]:
+    """Second pass: the bin, 0 to 63, of every pixel's magnitude relative to the greatest; 64 outside the photo."""
+    relative = view.magnitude / jnp.where(greatest > 0, greatest, 1)
+    return jnp.where(view.inside, jnp.floor((BINS - 1) * relative + 0.5), BINS)  # centres at 0, 1/63, ... 1
+
+
+def edge_candidates(
+    view: GradientView, greatest: Float[Array, ""], low: Float[Array, ""], high: Float[Array, ""]
+) -> tuple[Bool[Array, "h w"], Bool[Array, "h w"]]:
+    """Third pass: ridges of the magnitude above the lower threshold, and those above the upper one."""
+    relative = view.magnitude / jnp.where(greatest > 0, greatest, 1)
+    weak = _is_ridge(relative, view.down, view.right) & (relative > low) & view.interior
+    return weak, weak & (relative > high)
 
 
 def thresholds(
@@ -101,9 +131,9 @@ def thresholds(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Lower and upper threshold, relative to the greatest magnitude.
 
-    The upper one is the position, from 1, of the first bin whose cumulative count exceeds the share, / 64. The
-    share of all pixels is counted in whole numbers, with the quantile to four decimals, so that no rounding
-    error moves the threshold.
+    The upper one is the position, from 1, of the first bin whose cumulative count exceeds the quantile, / 64. Pixels
+    are counted in whole numbers, with the quantile to four decimals, so that no rounding error moves the
+    threshold.
 
     Args:
       count_below: number of pixels in the bins before that of the given index.
@@ -111,9 +141,9 @@ def thresholds(
       greatest: of all magnitudes.
       config: quantile, ratio and floors.
     """
-    share = round(config.high_quantile * 10_000)
+    parts = round(config.high_quantile * 10_000)
     allowed = (
-        share * (count // 10_000) + share * (count % 10_000) // 10_000
+        parts * (count // 10_000) + parts * (count % 10_000) // 10_000
     )  # floor(quantile * count) within int32
     index = jnp.int32(0)  # of the last bin with at most `allowed` pixels before it, found bit by bit
     for step in (32, 16, 8, 4, 2, 1):
@@ -122,19 +152,6 @@ def thresholds(
     scale = jnp.where(greatest > 0, greatest, 1)
     low = jnp.maximum(config.low_ratio * high, config.low_floor / scale)
     return low, jnp.maximum(high, config.high_floor / scale)
-
-
-def edge_candidates(
-    slopes: tuple[Float[Array, "h w"], Float[Array, "h w"]],
-    magnitude: Float[Array, "h w"],
-    greatest: Float[Array, ""],
-    low: Float[Array, ""],
-    high: Float[Array, ""],
-) -> tuple[Bool[Array, "h w"], Bool[Array, "h w"]]:
-    """Ridges of the magnitude above the lower, and those above the upper threshold."""
-    relative = _normalised(magnitude, greatest)
-    weak = _is_ridge(relative, *slopes) & (relative > low)
-    return weak, weak & (relative > high)
 
 
 def gradient(value: Float[Array, "h w"], *, sigma: float) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
@@ -216,13 +233,3 @@ def _is_ridge(
         return straight * (1 - slant) + diagonal * slant
 
     return (magnitude >= beyond(1)) & (magnitude >= beyond(-1))
-
-
-def _checked_size(size: Any, shape: tuple[int, ...]) -> tuple[Int[Array, ""], Int[Array, ""]]:
-    if len(size) != 2:
-        raise ValueError(f"size must be (height, width), got {size!r}")
-    for name, value, limit in zip(("height", "width"), size, shape, strict=True):
-        if is_concrete(value) and not 1 <= int(value) <= limit:
-            raise ValueError(f"size: {name} must be in 1..{limit}, got {int(value)}")
-    height, width = size
-    return jnp.asarray(height).astype(jnp.int32), jnp.asarray(width).astype(jnp.int32)

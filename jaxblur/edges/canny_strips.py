@@ -1,9 +1,8 @@
-"""`detect_edges` of photos too large for one program: the same edges, strip by strip."""
+"""`detect_edges` of photos too large for one program: the same three passes, strip by strip."""
 
 import functools
-from typing import Any
+from collections.abc import Iterator
 
-import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,14 +11,18 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from jaxblur.config import EdgeConfig
 from jaxblur.edges.canny import (
     BINS,
+    GradientView,
+    brightness,
     edge_candidates,
     filter_radius,
     gradient,
+    greatest_magnitude,
     magnitude_bins,
-    steepness,
     thresholds,
 )
-from jaxblur.image.strips import Strips, inside_strip
+from jaxblur.edges.hysteresis import hysteresis_of_frame
+from jaxblur.image.size import inside_mask, interior_mask
+from jaxblur.image.strips import Strips
 from jaxblur.image.values import to_float
 
 
@@ -28,11 +31,22 @@ def detect_edges_in_strips(
 ) -> Bool[np.ndarray, "h w"]:
     """The edges that `detect_edges` finds, bit for bit.
 
-    Three passes over the strips: for the greatest gradient, for the histogram of the others relative to it, and
-    for ridges above the two thresholds. The gradient is computed anew each time; it costs less than its room.
+    The gradient is computed anew in each pass; it costs less than its room.
+
+    Args:
+      photo: uint8, uint16, or float32 in [0, 1].
+      strips: how to cut it; the result does not depend on it.
+      config: settings.
     """
-    halo, size = filter_radius(config.sigma) + 1, strips.size()  # one more for the ridge's neighbours
-    views = functools.partial(_views, photo, strips, halo)
+    halo, size = _halo(config), strips.size()
+
+    def views() -> Iterator[tuple[np.int32, np.ndarray]]:
+        """First row and pixels of every strip, with the halo on both sides; the photo's border is repeated."""
+        columns = ((0, 0), (0, strips.columns - strips.width), (0, 0))
+        for start in strips.starts():
+            rows = np.arange(start - halo, start + strips.rows + halo).clip(0, strips.height - 1)
+            yield np.int32(start), np.pad(photo[rows], columns, mode="edge")
+
     greatest = np.float32(max(float(_greatest(view, start, size, config=config)) for start, view in views()))
     counts = np.zeros(BINS + 1, np.int64)  # the last bin is for what lies outside
     for start, view in views():
@@ -44,59 +58,67 @@ def detect_edges_in_strips(
     for start, view in views():
         candidates = _candidates(view, start, size, greatest, low, high, config=config)
         for frame, strip in zip((weak, strong), candidates, strict=True):
-            strips.put(frame, start, strip)
-    return _hysteresis(weak, strong)
+            strips.put(frame, int(start), strip)
+    return hysteresis_of_frame(weak, strong)
 
 
-def _views(photo: np.ndarray, strips: Strips, halo: int) -> Any:
-    """First row and pixels of every strip, with `halo` rows more on both sides; the photo's border is repeated."""
-    columns = ((0, 0), (0, strips.columns - strips.width), (0, 0))
-    for start in strips.starts():
-        rows = np.arange(start - halo, start + strips.rows + halo).clip(0, strips.height - 1)
-        yield np.int32(start), np.pad(photo[rows], columns, mode="edge")
+def _halo(config: EdgeConfig) -> int:
+    """Rows beyond a strip that its edges depend on: the reach of the filters, and one for the ridge's neighbours."""
+    return filter_radius(config.sigma) + 1
 
 
-def _gradient(
-    view: Shaped[Array, "r w 3"], start: Int[Array, ""], size: Int[Array, " 2"], config: EdgeConfig
-) -> tuple[tuple[Array, Array], Float[Array, "r w"], int]:
-    """Slopes and magnitudes of a strip with its halo, and the halo."""
-    halo = filter_radius(config.sigma) + 1
-    slopes = gradient(jnp.max(to_float(view), axis=-1), sigma=config.sigma)
-    return slopes, steepness(slopes, inside_strip(view.shape, start - halo, size)), halo
+def _gradient_view(
+    pixels: Shaped[Array, "r w 3"], start: Int[Array, ""], size: Int[Array, " 2"], config: EdgeConfig
+) -> GradientView:
+    """Gradient of a strip with its halo."""
+    slopes, first_row = gradient(brightness(to_float(pixels)), sigma=config.sigma), start - _halo(config)
+    inside = inside_mask(pixels.shape, size, first_row=first_row)
+    return GradientView(*slopes, inside, interior_mask(pixels.shape, size, first_row=first_row))
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _greatest(view, start, size, *, config: EdgeConfig):
-    _, magnitude, halo = _gradient(view, start, size, config)
-    return jnp.max(magnitude[halo:-halo])
+def _without_halo(view: GradientView, config: EdgeConfig) -> GradientView:
+    halo = _halo(config)
+    return GradientView(*(plane[halo:-halo] for plane in view))
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _bins(view, start, size, greatest, *, config: EdgeConfig):
-    _, magnitude, halo = _gradient(view, start, size, config)
-    own = magnitude[halo:-halo]
-    return magnitude_bins(own, greatest, inside_strip(own.shape, start, size)).astype(jnp.uint8)
+def _greatest(
+    pixels: Shaped[Array, "r w 3"], start: Int[Array, ""], size: Int[Array, " 2"], *, config: EdgeConfig
+) -> Float[Array, ""]:
+    return greatest_magnitude(_without_halo(_gradient_view(pixels, start, size, config), config))
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _thresholds(below, count, greatest, *, config: EdgeConfig):
+def _bins(
+    pixels: Shaped[Array, "r w 3"],
+    start: Int[Array, ""],
+    size: Int[Array, " 2"],
+    greatest: Float[Array, ""],
+    *,
+    config: EdgeConfig,
+) -> Shaped[Array, "r2 w"]:
+    view = _without_halo(_gradient_view(pixels, start, size, config), config)
+    return magnitude_bins(view, greatest).astype(jnp.uint8)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _thresholds(
+    below: Int[Array, " bins"], count: Int[Array, ""], greatest: Float[Array, ""], *, config: EdgeConfig
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
     return thresholds(lambda index: below[index], count, greatest, config)
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _candidates(view, start, size, greatest, low, high, *, config: EdgeConfig):
-    slopes, magnitude, halo = _gradient(view, start, size, config)
-    weak, strong = edge_candidates(slopes, magnitude, greatest, low, high)
-    row = start - halo + jnp.arange(view.shape[0], dtype=jnp.int32)[:, None]
-    column = jnp.arange(view.shape[1], dtype=jnp.int32)[None, :]
-    interior = (row > 0) & (row < size[0] - 1) & (column > 0) & (column < size[1] - 1)
-    return (weak & interior)[halo:-halo], (strong & interior)[halo:-halo]
-
-
-def _hysteresis(weak: Bool[np.ndarray, "h w"], strong: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """`hysteresis` by labels of connected components."""
-    count, found = cv2.connectedComponents(weak.view(np.uint8), connectivity=8)
-    labels = found.astype(np.int32, copy=False)
-    kept = np.zeros(count, bool)
-    kept[labels[strong]] = True
-    return kept[labels]
+def _candidates(
+    pixels: Shaped[Array, "r w 3"],
+    start: Int[Array, ""],
+    size: Int[Array, " 2"],
+    greatest: Float[Array, ""],
+    low: Float[Array, ""],
+    high: Float[Array, ""],
+    *,
+    config: EdgeConfig,
+) -> tuple[Bool[Array, "r2 w"], Bool[Array, "r2 w"]]:
+    halo = _halo(config)
+    weak, strong = edge_candidates(_gradient_view(pixels, start, size, config), greatest, low, high)
+    return weak[halo:-halo], strong[halo:-halo]

@@ -17,8 +17,8 @@ from jaxblur._checks import is_concrete
 MAX_TILE = 512  # px; bounds the memory of the feature maps
 _TILE_STEP = 64  # px; the sides of tiles are multiples of it
 
-Size = tuple[Any, Any]
-"""Height and width of a photo, px: whole numbers, or int32 scalars that may be traced."""
+Size = Any
+"""Height and width of a photo, px: two whole numbers, or an int32 array (2,), which may be traced."""
 
 
 class Tiles(NamedTuple):
@@ -86,25 +86,21 @@ def inside_mask(shape: tuple[int, ...], size: Size | None, *, first_row: Any = 0
       size: height and width of the photo; None means that the array holds nothing else.
       first_row: row of the photo that the array begins with, for strips; may be negative, and traced.
     """
-    height, width = shape if size is None else size
-    rows, columns = (
-        lax.broadcasted_iota(jnp.int32, shape[:2], 0),
-        lax.broadcasted_iota(jnp.int32, shape[:2], 1),
-    )
-    rows = rows + jnp.asarray(first_row, jnp.int32)
-    within = (rows < jnp.asarray(height, jnp.int32)) & (columns < jnp.asarray(width, jnp.int32))
-    return within & (rows >= 0)
+    height, width = shape[:2] if size is None else (size[0], size[1])
+    rows, columns = _places(shape, first_row)
+    return (rows >= 0) & (rows < jnp.asarray(height, jnp.int32)) & (columns < jnp.asarray(width, jnp.int32))
 
 
 def interior_mask(shape: tuple[int, ...], size: Size, *, first_row: Any = 0) -> Bool[Array, "h w"]:
     """Pixels of `inside_mask` that do not lie on the border of the photo; arguments as there."""
-    height, width = (jnp.asarray(side, jnp.int32) for side in size)
-    rows, columns = (
-        lax.broadcasted_iota(jnp.int32, shape[:2], 0),
-        lax.broadcasted_iota(jnp.int32, shape[:2], 1),
-    )
-    rows = rows + jnp.asarray(first_row, jnp.int32)
+    height, width = jnp.asarray(size[0], jnp.int32), jnp.asarray(size[1], jnp.int32)
+    rows, columns = _places(shape, first_row)
     return (rows > 0) & (rows < height - 1) & (columns > 0) & (columns < width - 1)
+
+
+def _places(shape: tuple[int, ...], first_row: Any) -> tuple[Int[Array, "h w"], Int[Array, "h w"]]:
+    rows = lax.broadcasted_iota(jnp.int32, shape[:2], 0) + jnp.asarray(first_row, jnp.int32)
+    return rows, lax.broadcasted_iota(jnp.int32, shape[:2], 1)
 
 
 def check_size(size: Size | None, shape: tuple[int, ...]) -> None:
@@ -113,7 +109,7 @@ def check_size(size: Size | None, shape: tuple[int, ...]) -> None:
         return
     if len(size) != 2:
         raise ValueError(f"size must be (height, width), got {size}")
-    for name, value, limit in zip(("height", "width"), size, shape, strict=True):
+    for name, value, limit in zip(("height", "width"), (size[0], size[1]), shape[:2], strict=True):
         if is_concrete(value) and not 1 <= int(value) <= limit:
             raise ValueError(f"size: the {name} must be in 1..{limit}, got {int(value)}")
 

@@ -1,16 +1,16 @@
 """Full frames as NumPy planes on the host, worked through in strips of rows by small compiled functions.
 
 What bounds the memory of large photos: only strips reach the compiled functions. All strips of a photo have one
-shape, so each function is compiled once. The recursive filter hands the last row of a strip on to the next one, so
-it is that of `domain_transform` over the full frame, bit for bit in its sequential form.
+shape, so each function is compiled once.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
+
+from jaxblur.image.size import Tiles
 
 Planes = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
 
@@ -23,12 +23,18 @@ class Strips(NamedTuple):
     rows: int
     columns: int
 
+    @classmethod
+    def of(cls, frame: Shaped[np.ndarray, "h w *c"], tiles: Tiles, *, pixels: int) -> "Strips":
+        """Strips of about `pixels` px each of a photo in the bucket `tiles`."""
+        rows, columns = tiles.shape
+        return cls(frame.shape[0], frame.shape[1], max(min(pixels // columns, rows), 1), columns)
+
     def starts(self) -> range:
         """First rows of all strips."""
         return range(0, self.height, self.rows)
 
     def size(self) -> Int[np.ndarray, " 2"]:
-        """Height and width for compiled functions."""
+        """Height and width of the frame, for compiled functions."""
         return np.array([self.height, self.width], np.int32)
 
     def cut(self, frame: np.ndarray, start: int, *, above: int = 0) -> np.ndarray:
@@ -75,12 +81,26 @@ class FramePoints:
         plane[mask] = values[first:last]
         return plane
 
+    def cover_rows(
+        self, values: Float[np.ndarray, " k"], step: int, start: int, end: int
+    ) -> Float[np.ndarray, "r w"]:
+        """`cover_rows` of the plane that holds the values, 0 elsewhere."""
+        return cover_rows(lambda first, last: self.rows(values, first, last), step, start, end)
 
-def inside_strip(shape: tuple[int, ...], first: Int[Array, ""], size: Int[Array, " 2"]) -> Bool[Array, "r w"]:
-    """Pixels of a strip whose first row is row `first` of the photo, maybe -1, that belong to the photo."""
-    row = first + jnp.arange(shape[0], dtype=jnp.int32)[:, None]
-    column = jnp.arange(shape[1], dtype=jnp.int32)[None, :]
-    return (row >= 0) & (row < size[0]) & (column < size[1])
+
+def cover_rows(
+    rows_of: Callable[[int, int], Float[np.ndarray, "r w"]], step: int, start: int, end: int
+) -> Float[np.ndarray, "r2 w2"]:
+    """Rows of a plane, each value repeated over `step` x `step` px, as far as it has rows `start` to `end` of these.
+
+    Args:
+      rows_of: gives the rows of the plane from the first number to before the second.
+      step: px.
+      start: first row, px.
+      end: row after the last, px.
+    """
+    rows = rows_of(start // step, -(-end // step))
+    return rows.repeat(step, axis=0).repeat(step, axis=1)[start % step :][: end - start]
 
 
 def apply_to_strips(

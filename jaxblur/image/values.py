@@ -62,7 +62,11 @@ def as_rgb(image: Any) -> Float[Array, "h w 3"]:
 def _check_unit_range(image: Any) -> None:
     if not is_concrete(image):
         return
-    with jax.ensure_compile_time_eval():  # a constant image within a traced function can be looked at too
-        low, high = float(jnp.min(image)), float(jnp.max(image))
-    if not (low >= 0.0 and high <= 1.0):  # NaN fails as well
-        raise ValueError(f"image must be finite and within [0, 1], got values from {low} to {high}")
+    values = np.asarray(image)  # on the host: XLA's minimum of a large array may drop NaN
+    finite = np.isfinite(values)
+    if not finite.all():
+        place = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(f"image must be finite and within [0, 1], got {values[place]} at {place}")
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"image must be finite and within [0, 1], got values from {low:g} to {high:g}")

@@ -1,9 +1,9 @@
-"""Guide network: how much every step of the photo stops the spreading, told from the edges around it.
+"""Guide network: a small network that predicts where gradients of the photo should block the propagation.
 
-Texture is full of steps that stop nothing, and the boundary of an object has gaps where its contrast is low. Which of
-the two a step is, the photo does not say, but the edges near it, and how probable depth edges are among them. In the
-spirit of Chen et al., "Semantic image segmentation with task-specific edge detection using CNNs and a discriminatively
-trained domain transform", CVPR 2016.
+Texture is full of gradients that should block nothing, and the boundary of an object has gaps where its contrast is
+low. The gradient alone does not tell the two apart. The edges around it do, and how probable depth edges are among
+them. In the spirit of Chen et al., "Semantic image segmentation with task-specific edge detection using CNNs and a
+discriminatively trained domain transform", CVPR 2016.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float
 from jaxblur.image.pyramid import cover, halve
 from jaxblur.image.size import Size, inside_mask
 from jaxblur.network.convolution import convolve
-from jaxblur.network.readout import EdgeReading
+from jaxblur.network.readout import ScaleReading
 
 SCALES = 3  # of the pyramid that are looked at; the scenes that it is trained on have no more
 DILATIONS = (1, 2, 4, 8)
@@ -27,7 +27,10 @@ _INPUTS = 2 * SCALES
 
 
 class GuideNet(nn.Module):
-    """Dilated convolutions on the half-size copy, each added to what came before. No biases: no edge, no opinion."""
+    """Dilated convolutions on the half-size copy, each added to what came before.
+
+    There are no biases, so that the answer is 0 far from all edges.
+    """
 
     @nn.compact
     def __call__(
@@ -36,7 +39,7 @@ class GuideNet(nn.Module):
         """From `edge_planes` and the pixels of the half-size copy that are in the photo; 0 elsewhere.
 
         Returns:
-          Natural logarithm of the factor by which steps stop more than they do far from all edges.
+          g: natural logarithm of the factor by which gradients block more than they do far from all edges.
         """
         inside = inside[..., None]
         x = jnp.where(inside, planes, 0)
@@ -58,23 +61,23 @@ def init_guide(key: jax.Array) -> dict[str, Any]:
 
 
 def guide_gain(
-    parameters: dict[str, Array],
-    readings: Sequence[tuple[EdgeReading, Bool[Array, "h2 w2"]]],
+    parameters: dict[str, Any],
+    readings: Sequence[ScaleReading],
     *,
     shape: tuple[int, ...],
     size: Size | None = None,
 ) -> Float[Array, "h w"]:
-    """What `GuideNet` says of every pixel of a photo, from the readings of its scales, finest first.
+    """What `GuideNet` says of every pixel of a photo.
 
     Args:
       parameters: see `init_guide`.
-      readings: planes of each scale, and the edges they were read at.
-      shape: height and width of the photo.
+      readings: planes of each scale, finest first.
+      shape: height and width of the photo's array.
       size: true height and width of a photo in the top-left of padded arrays; may be traced.
     """
     half = shape[0] // 2, shape[1] // 2
     if 0 in half:
-        return jnp.zeros(shape, readings[0][0].depth.dtype)
+        return jnp.zeros(shape, readings[0].reading.depth.dtype)
     planes = edge_planes([(edges, reading.depth) for reading, edges in readings[:SCALES]], half)
     inside = inside_mask(half, None if size is None else (size[0] // 2, size[1] // 2))
     return cover(GuideNet().apply({"params": parameters}, planes, inside), 1, shape)  # type: ignore[arg-type]

@@ -62,7 +62,6 @@ class NetworkConfig:
     input_offset: float = 0.0
     input_scale: float = 1.0
     dropout: float = 0.0
-    pyramid: bool = False  # whether the parameters of the third stage are there, see `spread`
 
     def __post_init__(self) -> None:
         if self.trunk[:1] != ("conv3",) or 1 + 2 * self.trunk.count("conv3") != GRID or "pool3" in self.trunk:
@@ -104,6 +103,7 @@ def config_from_dict(values: dict[str, Any]) -> NetworkConfig:
       ValueError: an unknown key or an invalid value.
     """
     values = dict(values)
+    values.pop("pyramid", None)  # older files say there whether they hold parameters of the multiscale fusion
     known = {field.name for field in dataclasses.fields(NetworkConfig)}
     if unknown := set(values) - known:
         raise ValueError(f"unknown network setting {sorted(unknown)}, known are {sorted(known)}")

@@ -1,34 +1,39 @@
-"""What the networks say at edge points, and how much each point counts in the two-stage propagation."""
+"""From the networks' probabilities at edge points to a radius, its deviation and its reliability."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from jaxblur.config import Config
+Readout = Literal["argmax", "expectation"]
 
 
 class EdgeReading(NamedTuple):
-    """What the networks say at edge points, as planes that are 0 elsewhere (or, in `large`, as lists of points).
+    """What the networks say at edge points: as planes that are 0 elsewhere, or as lists of points in scan order.
 
     Attributes:
-      radius: (H, W) px, the reading of the 23 level probabilities.
-      spread: (H, W) px, standard deviation of the level under these probabilities.
-      reliability: (H, W) in [0, 1], probability that the level is within one of the most probable.
-      depth: (H, W) in [0, 1], probability of a depth edge.
+      radius: px, the reading of the 23 level probabilities.
+      deviation: px, standard deviation of the level under these probabilities.
+      reliability: in [0, 1], probability that the level is within one of the most probable.
+      depth: in [0, 1], probability of a depth edge.
     """
 
     radius: Any
-    spread: Any
+    deviation: Any
     reliability: Any
     depth: Any
 
 
 def read_levels(
-    probabilities: Float[Array, "k levels"], levels: tuple[float, ...], *, readout: str
+    probabilities: Float[Array, "k levels"], levels: tuple[float, ...], *, readout: Readout
 ) -> tuple[Float[Array, " k"], Float[Array, " k"], Float[Array, " k"]]:
-    """Radius (px) by the most probable level or the expectation, standard deviation (px), and the probability to be
-    within one level of the most probable."""
+    """Radius, deviation and reliability, as in `EdgeReading`.
+
+    Args:
+      probabilities: of the blur levels, summing to 1.
+      levels: disk radii, px.
+      readout: the radius is the most probable level, or the expectation over levels.
+    """
     values = jnp.asarray(levels, probabilities.dtype)
     best = probabilities.argmax(-1)
     near = jnp.abs(jnp.arange(len(levels))[None, :] - best[:, None]) <= 1
@@ -40,13 +45,13 @@ def read_levels(
     return radius, jnp.sqrt(jnp.maximum(variance, 1e-6)), jnp.minimum(reliability, 1.0)
 
 
-def weigh(
-    reading: EdgeReading, edges: Bool[Array, "h w"], config: Config
-) -> tuple[Bool[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
-    """Depth edges, the weight of every pattern edge in the propagation (0 elsewhere), and the depth to be crossed."""
-    depth_edges = edges & (reading.depth > 0.5)
-    weight = (edges & ~depth_edges).astype(reading.depth.dtype)
-    if config.weighting == "confidence":
-        weight = weight * reading.reliability
-    hard = config.propagation.depth == "hard"
-    return depth_edges, weight, depth_edges.astype(weight.dtype) if hard else reading.depth
+class ScaleReading(NamedTuple):
+    """What the networks say of one scale of a photo.
+
+    Attributes:
+      reading: at the edges: planes, or lists of points in scan order.
+      edges: (H, W) bool, where the networks were asked.
+    """
+
+    reading: EdgeReading
+    edges: Any

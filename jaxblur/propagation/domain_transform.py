@@ -2,7 +2,7 @@
 
 Gastal and Oliveira, "Domain Transform for Edge-Aware Image and Video Processing", SIGGRAPH 2011, recursive
 filtering. Neighbouring pixels are coupled by a weight a^d, a = exp(-sqrt(2) / sigma), where the distance d
-grows with the step of a guide image between them. `cv2.ximgproc.dtFilter(mode=DTF_RF)` is the same filter
+grows with the gradient of a guide image between them. `cv2.ximgproc.dtFilter(mode=DTF_RF)` is the same filter
 without a barrier.
 """
 
@@ -24,9 +24,9 @@ from jaxblur._checks import (
     check_rank,
     check_same_size,
 )
-from jaxblur.config import PropagationConfig
+from jaxblur.config import METHODS, GuideConfig, RecursionMethod
 from jaxblur.image.size import Size, check_size, inside_mask
-from jaxblur.propagation.recursive_scan import METHODS, Method, is_scan, recurse, recurse_along_rows
+from jaxblur.propagation.recursive_scan import is_scan, recurse, recurse_along_rows
 
 Scalar = float | Float[Array, ""]
 _BLOCK = 128  # rows at a time in the sequential form, at most
@@ -46,7 +46,7 @@ def domain_distances(
     being 0 (Gastal and Oliveira; the barrier is this project's and the paper's addition).
 
     Args:
-      guide: image whose steps stop the smoothing.
+      guide: image whose gradients stop the smoothing.
       sigma_s: spatial extent, px.
       sigma_r: range extent, in units of `guide`.
       barrier: distance to add at a pixel along both axes, >= 0.
@@ -54,32 +54,32 @@ def domain_distances(
     Returns:
       Horizontal and vertical distances, both (H, W), in px.
     """
-    return distances_from_steps(guide_steps(guide), sigma_s=sigma_s, sigma_r=sigma_r, barrier=barrier)
+    return distances_from_gradient(guide_gradient(guide), sigma_s=sigma_s, sigma_r=sigma_r, barrier=barrier)
 
 
-def guide_steps(guide: Float[Array, "h w g"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
-    """`channel_steps` of all channels added up."""
+def guide_gradient(guide: Float[Array, "h w g"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """`channel_gradient` of all channels added up."""
     # Channel by channel: a sum over the last axis would hold all differences at once.
-    steps = [channel_steps(guide[..., c]) for c in range(guide.shape[-1])]
-    horizontal, vertical = (functools.reduce(operator.add, channels) for channels in zip(*steps, strict=True))
+    channels = [channel_gradient(guide[..., c]) for c in range(guide.shape[-1])]
+    horizontal, vertical = (functools.reduce(operator.add, planes) for planes in zip(*channels, strict=True))
     return horizontal, vertical
 
 
-def distances_from_steps(
-    steps: tuple[Float[Array, "h w"], Float[Array, "h w"]],
+def distances_from_gradient(
+    gradient: tuple[Float[Array, "h w"], Float[Array, "h w"]],
     *,
     sigma_s: Scalar,
     sigma_r: Scalar,
     barrier: Float[Array, "h w"] | None = None,
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
-    """`domain_distances` from the sums over channels of `channel_steps`."""
-    dtype = steps[0].dtype
+    """`domain_distances` from the gradient of the guide, from `guide_gradient`."""
+    dtype = gradient[0].dtype
     ratio = jnp.asarray(sigma_s, dtype) / jnp.asarray(sigma_r, dtype)
-    distances = 1 + ratio * steps[0], 1 + ratio * steps[1]
+    distances = 1 + ratio * gradient[0], 1 + ratio * gradient[1]
     return distances if barrier is None else (distances[0] + barrier, distances[1] + barrier)
 
 
-def channel_steps(channel: Float[Array, "h w"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+def channel_gradient(channel: Float[Array, "h w"]) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """Absolute difference of every pixel to its left and to its upper neighbour, 0 in the first column or row."""
     return (
         jnp.pad(jnp.abs(jnp.diff(channel, axis=1)), ((0, 0), (1, 0))),
@@ -93,7 +93,7 @@ def filter_by_distances(
     *,
     sigma_s: Scalar,
     num_iterations: int,
-    method: Method = "auto",
+    method: RecursionMethod = "auto",
     size: Size | None = None,
 ) -> Float[Array, "h w c"]:
     """Smooth every channel of `signal` with given distances between neighbours, from `domain_distances`.
@@ -210,7 +210,7 @@ def recursive_filter(
     sigma_s: Scalar,
     sigma_r: Scalar,
     num_iterations: int = 3,
-    method: Method = "auto",
+    method: RecursionMethod = "auto",
     barrier: Float[Array, "h w"] | None = None,
     size: Size | None = None,
 ) -> Float[Array, "h w c"] | Float[Array, "h w"]:
@@ -268,15 +268,22 @@ def recursive_filter(
 
 
 def smooth_guide(
-    image: Float[Array, "h w c"], size: Size | None, *, config: PropagationConfig
+    image: Float[Array, "h w c"], size: Size | None, *, config: GuideConfig, method: RecursionMethod = "auto"
 ) -> Float[Array, "h w c"]:
-    """The photo smoothed by itself: its texture goes, the borders of objects stay. Arguments as in `propagate`."""
+    """The photo smoothed by itself: its texture goes, the boundaries of objects stay.
+
+    Args:
+      image: photo in [0, 1].
+      size: true height and width of a photo in the top-left of padded arrays; may be traced.
+      config: extents.
+      method: form of the recursion.
+    """
     guide = jnp.where(inside_mask(image.shape[:2], size)[..., None], image, 0)
     return filter_by_distances(
         guide,
-        domain_distances(guide, sigma_s=config.guide_sigma_s, sigma_r=config.guide_sigma_r),
-        sigma_s=config.guide_sigma_s,
-        num_iterations=config.guide_iterations,
-        method=config.method,
+        domain_distances(guide, sigma_s=config.sigma_s, sigma_r=config.sigma_r),
+        sigma_s=config.sigma_s,
+        num_iterations=config.iterations,
+        method=method,
         size=size,
     )

@@ -1,4 +1,8 @@
-"""The domain transform of photos too large for one program: plane after plane, strip by strip."""
+"""The domain transform of photos too large for one program: plane after plane, strip by strip.
+
+The recursive filter hands the last row of a strip on to the next one, so it is that of `domain_transform` over the
+full frame, bit for bit in its sequential form.
+"""
 
 import functools
 from collections.abc import Callable
@@ -10,16 +14,19 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Shaped
 
-from jaxblur.config import Config
-from jaxblur.image.strips import Planes, Strips, inside_strip
+from jaxblur.config import GuideConfig, RecursionMethod
+from jaxblur.image.size import inside_mask
+from jaxblur.image.strips import Planes, Strips
 from jaxblur.image.values import as_rgb
 from jaxblur.propagation.domain_transform import (
-    channel_steps,
+    channel_gradient,
     coupled_pixels,
     domain_distances,
     domain_weights,
 )
-from jaxblur.propagation.recursive_scan import Method, recurse, recurse_backward, recurse_forward
+from jaxblur.propagation.recursive_scan import recurse, recurse_backward, recurse_forward
+
+GUIDE_CHANNELS = 3  # each is smoothed on its own
 
 
 def filter_in_place(
@@ -28,7 +35,7 @@ def filter_in_place(
     strips: Strips,
     *,
     num_iterations: int,
-    method: Method,
+    method: RecursionMethod,
     advance: Callable[[], None],
     factor: float = 1.0,
 ) -> None:
@@ -59,34 +66,29 @@ def filter_in_place(
         advance()
 
 
-@functools.partial(jax.jit, static_argnames="method")
-def _downwards(signal, horizontal, vertical, above, factor, iteration, *, method: Method):
-    """Rows both ways, then columns from top to bottom; and the last row, for the next strip."""
-    horizontal, vertical = _squared((factor * horizontal, factor * vertical), iteration)
-    signal = recurse(signal.T[:, None], horizontal.T, method=method).transpose(2, 1, 0)
-    signal = recurse_forward(signal, vertical, above[None], method=method)[:, 0]
-    return signal, signal[-1]
+def guide_passes(config: GuideConfig) -> int:
+    """How often `guide_gradient_in_strips` calls `advance`."""
+    return GUIDE_CHANNELS * config.iterations
 
 
-@functools.partial(jax.jit, static_argnames="method")
-def _upwards(signal, vertical, below, factor, iteration, *, method: Method):
-    """Columns from bottom to top; and the first row with its weight, for the next strip."""
-    vertical = _squared(factor * vertical, iteration)
-    after = below[0][None], below[1]
-    signal = recurse_backward(signal[:, None], vertical, after, method=method)[:, 0]
-    return signal, (signal[0], vertical[0])
-
-
-def _squared(weights: Any, times: Int[Array, ""]) -> Any:
-    return lax.fori_loop(0, times, lambda _, weights: jax.tree.map(jnp.square, weights), weights)
-
-
-def guide_steps_in_strips(
-    photo: Shaped[np.ndarray, "h w 3"], strips: Strips, *, config: Config, advance: Callable[[], None]
+def guide_gradient_in_strips(
+    photo: Shaped[np.ndarray, "h w 3"],
+    strips: Strips,
+    *,
+    config: GuideConfig,
+    method: RecursionMethod,
+    advance: Callable[[], None],
 ) -> Planes:
-    """`guide_steps` of the photo smoothed by itself, `smooth_guide`; arguments as in `propagate_in_strips`.
+    """`guide_gradient` of `smooth_guide` of the photo.
 
     Five float32 planes live at a time, and two are returned.
+
+    Args:
+      photo: uint8, uint16 or float32 in [0, 1].
+      strips: how to cut the frames; the result does not depend on it.
+      config: extents of the smoothing.
+      method: form of the recursion.
+      advance: called after every pass of the filter.
     """
     shape, size = photo.shape[:2], strips.size()
     weights = np.empty(shape, np.float32), np.empty(shape, np.float32)
@@ -94,36 +96,41 @@ def guide_steps_in_strips(
         own = _photo_weights(strips.cut(photo, start, above=1), np.int32(start - 1), size, config=config)
         for frame, strip in zip(weights, own, strict=True):
             strips.put(frame, start, strip)
-    steps = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for channel in range(3):
+    gradient = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for channel in range(GUIDE_CHANNELS):
         plane = np.empty(shape, np.float32)
         for start in strips.starts():
-            strips.put(plane, start, _channel(strips.cut(photo, start), channel))
+            strips.put(plane, start, _channel(strips.cut(photo, start), np.int32(channel)))
         filter_in_place(
-            plane,
-            weights,
-            strips,
-            num_iterations=config.propagation.guide_iterations,
-            method=config.propagation.method,
-            advance=advance,
+            plane, weights, strips, num_iterations=config.iterations, method=method, advance=advance
         )
         for start in strips.starts():
-            for frame, strip in zip(steps, _steps(strips.cut(plane, start, above=1)), strict=True):
+            for frame, strip in zip(gradient, _gradient(strips.cut(plane, start, above=1)), strict=True):
                 part = frame[start : start + strips.rows]
                 part += np.asarray(strip)[: len(part), : strips.width]
-    return steps
+    return gradient
+
+
+def coupled_in_strip(
+    shape: tuple[int, ...], start: Int[Array, ""], size: Int[Array, " 2"]
+) -> tuple[Array, Array]:
+    """`coupled_pixels` of the strip of this shape that begins with row `start` of the photo."""
+    with_row_above = (shape[0] + 1, shape[1])
+    across, down = coupled_pixels(inside_mask(with_row_above, size, first_row=start - 1))
+    return across[1:], down[1:]
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _photo_weights(view, first, size, *, config: Config):
+def _photo_weights(
+    view: Shaped[Array, "r w 3"], first: Int[Array, ""], size: Int[Array, " 2"], *, config: GuideConfig
+) -> tuple[Float[Array, "r2 w"], Float[Array, "r2 w"]]:
     """Weights of the guide's filter in a strip; `view` has one row more, that above it."""
-    options = config.propagation
-    distances = domain_distances(as_rgb(view), sigma_s=options.guide_sigma_s, sigma_r=options.guide_sigma_r)
+    distances = domain_distances(as_rgb(view), sigma_s=config.sigma_s, sigma_r=config.sigma_r)
     weights = domain_weights(
         distances,
-        coupled_pixels(inside_strip(view.shape, first, size)),
-        sigma_s=options.guide_sigma_s,
-        num_iterations=options.guide_iterations,
+        coupled_pixels(inside_mask(view.shape, size, first_row=first)),
+        sigma_s=config.sigma_s,
+        num_iterations=config.iterations,
     )
     return weights[0][1:], weights[1][1:]
 
@@ -134,7 +141,29 @@ def _channel(view: Shaped[Array, "r w 3"], channel: Int[Array, ""]) -> Float[Arr
 
 
 @jax.jit
-def _steps(plane: Float[Array, "r w"]) -> tuple[Float[Array, "r w"], Float[Array, "r w"]]:
-    """Steps within a strip; `plane` has one row more, that above it."""
-    horizontal, vertical = channel_steps(plane)
+def _gradient(plane: Float[Array, "r w"]) -> tuple[Float[Array, "r2 w"], Float[Array, "r2 w"]]:
+    """`channel_gradient` within a strip; `plane` has one row more, that above it."""
+    horizontal, vertical = channel_gradient(plane)
     return horizontal[1:], vertical[1:]
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _downwards(signal, horizontal, vertical, above, factor, iteration, *, method: RecursionMethod):
+    """Rows both ways, then columns from top to bottom; and the last row, for the next strip."""
+    horizontal, vertical = _squared((factor * horizontal, factor * vertical), iteration)
+    signal = recurse(signal.T[:, None], horizontal.T, method=method).transpose(2, 1, 0)
+    signal = recurse_forward(signal, vertical, above[None], method=method)[:, 0]
+    return signal, signal[-1]
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _upwards(signal, vertical, below, factor, iteration, *, method: RecursionMethod):
+    """Columns from bottom to top; and the first row with its weight, for the next strip."""
+    vertical = _squared(factor * vertical, iteration)
+    after = below[0][None], below[1]
+    signal = recurse_backward(signal[:, None], vertical, after, method=method)[:, 0]
+    return signal, (signal[0], vertical[0])
+
+
+def _squared(weights: Any, times: Int[Array, ""]) -> Any:
+    return lax.fori_loop(0, times, lambda _, weights: jax.tree.map(jnp.square, weights), weights)

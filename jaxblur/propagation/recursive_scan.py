@@ -2,19 +2,18 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-Method = Literal["auto", "scan", "associative"]
-METHODS = ("auto", "scan", "associative")
+from jaxblur.config import RecursionMethod
 
 
 def recurse(
-    signal: Float[Array, "n c m"], weight: Float[Array, "n m"], *, method: Method
+    signal: Float[Array, "n c m"], weight: Float[Array, "n m"], *, method: RecursionMethod
 ) -> Float[Array, "n c m"]:
     """Forward then backward along the whole leading axis; `weight[i]` couples i with i - 1."""
     none = jnp.zeros_like(signal[0]), jnp.zeros_like(weight[0])
@@ -23,7 +22,11 @@ def recurse(
 
 
 def recurse_forward(
-    signal: Float[Array, "n c m"], weight: Float[Array, "n m"], before: Float[Array, "c m"], *, method: Method
+    signal: Float[Array, "n c m"],
+    weight: Float[Array, "n m"],
+    before: Float[Array, "c m"],
+    *,
+    method: RecursionMethod,
 ) -> Float[Array, "n c m"]:
     """y_i = x_i + w_i (y_{i-1} - x_i) along the leading axis; `before` is the result just before the first."""
     if is_scan(method):
@@ -37,7 +40,7 @@ def recurse_backward(
     weight: Float[Array, "n m"],
     after: tuple[Float[Array, "c m"], Float[Array, " m"]],
     *,
-    method: Method,
+    method: RecursionMethod,
 ) -> Float[Array, "n c m"]:
     """y_i = x_i + w_{i+1} (y_{i+1} - x_i) from the end; `after` is the result and weight just after the last."""
     if is_scan(method):
@@ -152,7 +155,7 @@ def _put(rows: Array, row: Array, i: Array) -> Array:
     return lax.dynamic_update_index_in_dim(rows, row, i, 0, allow_negative_indices=False)
 
 
-def is_scan(method: Method) -> bool:
+def is_scan(method: RecursionMethod) -> bool:
     """Whether pixels are taken one after another."""
     return method == "scan" or (method == "auto" and jax.default_backend() == "cpu")
 

@@ -1,18 +1,20 @@
-"""Propagation of the blur known at pattern edges to every pixel (paper, section III-C), with a confidence.
+"""The paper's propagation of the blur known at pattern edges to every pixel (section III-C), with a confidence.
 
 Karaali, Harte and Jung, "Deep Multi-Scale Feature Learning for Defocus Blur Estimation", IEEE TIP 2022.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxblur._checks import check_float, check_not_empty, check_rank, check_same_size
-from jaxblur.config import PropagationConfig
+from jaxblur.config import GuideConfig, PropagationConfig, RecursionMethod
 from jaxblur.image.size import Size, check_size, inside_mask
+from jaxblur.network.readout import EdgeReading
 from jaxblur.propagation.domain_transform import domain_distances, filter_by_distances, smooth_guide
+from jaxblur.propagation.quotient import quotient
 
 HALF_SUPPORT = 0.05
 """Smoothed edge mask times sigma_s at which the support is one half; a straight edge itself has about 0.6."""
@@ -26,14 +28,16 @@ def propagate(
     *,
     reliability: Float[Array, "h w"] | None = None,
     config: PropagationConfig = PropagationConfig(),  # noqa: B008 - frozen
+    guide: GuideConfig = GuideConfig(),  # noqa: B008 - frozen
+    method: RecursionMethod = "auto",
     size: Size | None = None,
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
-    """Spread the radius at pattern edges over the image: RF(weight * radius) / RF(weight).
+    """Propagate the radius at pattern edges over the image: RF(weight * radius) / RF(weight).
 
     RF is the recursive filter with the image, smoothed by itself, as guide and `depth_penalty * depth` as
     barrier. With weights 0 and 1 this is the published map wherever that is defined. Where no pattern edge
     is in reach (RF(weight) underflows) the published quotient is 0 / 0; here the radius is the weighted mean
-    over all pattern edges of the photo, or `config.fallback_radius` if it has none, and the confidence is 0.
+    over all pattern edges of the photo, or `config.unknown_radius` if it has none, and the confidence is 0.
 
     The confidence is RF(weight * reliability) / RF(weight), the mean reliability of the edges that gave the
     value, times the support n / (n + 0.05 / sigma_s), n = RF(weight > 0). Support rises with n; it is about
@@ -44,11 +48,13 @@ def propagate(
       radius: blur in px at the pattern edges; what it holds elsewhere is ignored.
       weight: how much each pattern edge counts, >= 0; zero marks every other pixel.
       depth: depth edges in [0, 1], hard or soft.
-      image: photo in [0, 1], coded as seen (sRGB), (H, W, C).
+      image: photo in [0, 1], sRGB-coded, (H, W, C).
       reliability: in [0, 1], how sure the classes of each edge point are; None means 1.
-      config: filter extents and penalty; `depth` is not applied here, the argument `depth` already is.
+      config: filter extents and penalty. `sigma_s = None` means a fraction of the shorter true side.
+      guide: smoothing of the image by itself.
+      method: form of the recursion, see `recursive_filter`.
       size: true height and width of a photo in the top-left of padded arrays, may be traced; the result
-        inside is that of the photo alone. `config.sigma_s = None` means a fraction of the shorter true side.
+        inside is that of the photo alone.
 
     Returns:
       Radius in px and confidence in [0, 1], both (H, W), never NaN. Outside `size` the confidence is 0.
@@ -68,30 +74,41 @@ def propagate(
         check_float(name, plane)
         check_same_size(name, plane, "image", image)
     check_size(size, image.shape[:2])
-    return _propagate(radius, weight, depth, image, reliability, size, config=config)
+    return _propagate(
+        radius, weight, depth, image, reliability, size, config=config, guide=guide, method=method
+    )
 
 
-@jax.jit(static_argnames="config")
-def _propagate(radius, weight, depth, image, reliability, size, *, config: PropagationConfig):
+@jax.jit(static_argnames=("config", "guide", "method"))
+def _propagate(
+    radius: Array,
+    weight: Array,
+    depth: Array,
+    image: Array,
+    reliability: Array | None,
+    size: Any,
+    *,
+    config: PropagationConfig,
+    guide: GuideConfig,
+    method: RecursionMethod,
+) -> tuple[Array, Array]:
     dtype = radius.dtype
-    height, width = radius.shape if size is None else size
+    height, width = radius.shape if size is None else (size[0], size[1])
     inside = inside_mask(radius.shape, size)
     signals = edge_signals(radius, weight, reliability, inside)
     sigma_s = spatial_extent(config, height, width, dtype)
-    guide = smooth_guide(image.astype(dtype), size, config=config)
+    smooth = smooth_guide(image.astype(dtype), size, config=guide, method=method)
     barrier = config.depth_penalty * jnp.where(inside, depth.astype(dtype), 0)
     smoothed = filter_by_distances(
         jnp.stack(signals, axis=-1),
-        domain_distances(guide, sigma_s=sigma_s, sigma_r=config.sigma_r, barrier=barrier),
+        domain_distances(smooth, sigma_s=sigma_s, sigma_r=config.sigma_r, barrier=barrier),
         sigma_s=sigma_s,
         num_iterations=config.iterations,
-        method=config.method,
+        method=method,
         size=size,
     )
     mean_radius = quotient(
-        _total(signals.weighted_radius),
-        _total(signals.weight),
-        jnp.asarray(config.fallback_radius, dtype),
+        _total(signals.weighted_radius), _total(signals.weight), jnp.asarray(config.unknown_radius, dtype)
     )
     smoothed = EdgeSignals(*jnp.moveaxis(smoothed, -1, 0))
     confidence = quotient(smoothed.weighted_reliability, smoothed.weight, jnp.zeros((), dtype))
@@ -99,6 +116,31 @@ def _propagate(radius, weight, depth, image, reliability, size, *, config: Propa
         quotient(smoothed.weighted_radius, smoothed.weight, mean_radius),
         with_support(confidence, smoothed.is_edge, sigma_s),
     )
+
+
+def weigh_edges(
+    reading: EdgeReading, edges: Bool[Array, "*n"], *, weighting: Literal["uniform", "confidence"]
+) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
+    """Weight and depth of every edge, as `propagate` takes them; 0 off the edges.
+
+    Args:
+      reading: of the networks.
+      edges: where they were asked.
+      weighting: a pattern edge weighs 1, or as much as its reading is reliable.
+
+    Returns:
+      The weight of pattern edges, and 1 at depth edges.
+    """
+    depth_edges = edges & is_depth(reading.depth)
+    weight = (edges & ~depth_edges).astype(reading.depth.dtype)
+    if weighting == "confidence":
+        weight = weight * reading.reliability
+    return weight, depth_edges.astype(weight.dtype)
+
+
+def is_depth(probability: Any) -> Any:
+    """Whether E-Net calls an edge an occlusion boundary, by its probability. For NumPy and JAX arrays alike."""
+    return probability > 0.5
 
 
 class EdgeSignals(NamedTuple):
@@ -139,27 +181,6 @@ def with_support(
 ) -> Float[Array, "h w"]:
     """Confidence: mean reliability of the edges in reach, times n / (n + 0.05 / sigma_s), n = RF(is_edge)."""
     return jnp.clip(reliability * (support / (support + HALF_SUPPORT / sigma_s)), 0, 1)
-
-
-def _least_normaliser(dtype) -> Array:
-    """Least denominator that still carries full precision: below, sums of subnormal numbers lose digits."""
-    info = jnp.finfo(dtype)
-    return jnp.asarray(info.tiny / info.eps, dtype)
-
-
-@jax.custom_jvp
-def _divide(numerator: Array, denominator: Array) -> Array:
-    return numerator / denominator
-
-
-# The plain rule for the denominator squares it, which underflows where the quotient itself is sound.
-_divide.defjvps(lambda t, quotient, n, d: t / d, lambda t, quotient, n, d: -quotient * (t / d))
-
-
-def quotient(numerator: Array, denominator: Array, otherwise: Array) -> Array:
-    """The quotient where the denominator can carry it, else `otherwise`; finite in value and gradient."""
-    defined = denominator >= _least_normaliser(denominator.dtype)
-    return jnp.where(defined, _divide(numerator, jnp.where(defined, denominator, 1)), otherwise)
 
 
 def _total(plane: Float[Array, "h w"]) -> Float[Array, ""]:

@@ -6,25 +6,33 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from jaxblur.config import Config
-from jaxblur.image.strips import FramePoints, Planes, Strips, apply_to_strips, inside_strip
-from jaxblur.network.readout import EdgeReading, weigh
-from jaxblur.propagation.domain_transform import (
-    coupled_pixels,
-    distances_from_steps,
-    domain_weights,
+from jaxblur.config import RecursionMethod, SingleScale
+from jaxblur.image.strips import FramePoints, Planes, Strips, apply_to_strips
+from jaxblur.network.readout import EdgeReading
+from jaxblur.propagation.domain_transform import distances_from_gradient, domain_weights
+from jaxblur.propagation.domain_transform_strips import (
+    coupled_in_strip,
+    filter_in_place,
+    guide_gradient_in_strips,
+    guide_passes,
 )
-from jaxblur.propagation.domain_transform_strips import filter_in_place, guide_steps_in_strips
-from jaxblur.propagation.single_scale import EdgeSignals, edge_signals, quotient, spatial_extent, with_support
+from jaxblur.propagation.quotient import quotient
+from jaxblur.propagation.single_scale import (
+    EdgeSignals,
+    edge_signals,
+    spatial_extent,
+    weigh_edges,
+    with_support,
+)
 
 _FIELDS = EdgeSignals._fields
 
 
-def filter_passes(config: Config) -> int:
+def propagation_passes(config: SingleScale) -> int:
     """How often `propagate_in_strips` calls `advance`."""
-    return 3 * config.propagation.guide_iterations + len(_FIELDS) * config.propagation.iterations
+    return guide_passes(config.guide) + len(_FIELDS) * config.filter.iterations
 
 
 def propagate_in_strips(
@@ -33,10 +41,11 @@ def propagate_in_strips(
     reading: EdgeReading,
     strips: Strips,
     *,
-    config: Config,
+    config: SingleScale,
+    method: RecursionMethod,
     advance: Callable[[], None],
-) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """Radius, confidence and depth edges, as in `pipeline.estimate_padded`.
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """Radius and confidence, as `propagate` gives them.
 
     Beside photo and edges, at most five float32 planes live at a time: two of weights, one that is being
     smoothed, two of results.
@@ -47,20 +56,21 @@ def propagate_in_strips(
       reading: what they said there, in scan order.
       strips: how to cut the frames; the result does not depend on it.
       config: settings.
+      method: form of the recursion.
       advance: called after every pass of the filter.
     """
-    options = {"method": config.propagation.method, "advance": advance}
-    read = _Read(FramePoints(edges, strips), reading)
-    steps = guide_steps_in_strips(photo, strips, config=config, advance=advance)
-    depth_edges = np.empty(edges.shape, bool)
-    weights = _turn_into_weights(steps, read, depth_edges, config)
+    points = _ReadPoints(FramePoints(edges, strips), reading)
+    gradient = guide_gradient_in_strips(photo, strips, config=config.guide, method=method, advance=advance)
+    weights = _turn_into_weights(gradient, points, config)
 
-    def smoothed(name: str) -> tuple[np.ndarray, Float[np.float32, ""]]:
+    def smoothed(name: str) -> tuple[np.ndarray, np.float32]:
         plane = np.empty(edges.shape, np.float32)
         for start in strips.starts():
-            strips.put(plane, start, _signal(*read.strip(start), config=config, field=_FIELDS.index(name)))
+            strips.put(plane, start, _signal(*points.strip(start), config=config, field=_FIELDS.index(name)))
         total = np.float32(np.sum(plane, dtype=np.float64))
-        filter_in_place(plane, weights, strips, num_iterations=config.propagation.iterations, **options)
+        filter_in_place(
+            plane, weights, strips, num_iterations=config.filter.iterations, method=method, advance=advance
+        )
         return plane, total
 
     def divided(numerator: np.ndarray, otherwise: Any) -> np.ndarray:
@@ -70,14 +80,14 @@ def propagate_in_strips(
     weight, total = smoothed("weight")
     confidence = divided(smoothed("weighted_reliability")[0], np.float32(0))
     radius, total_radius = smoothed("weighted_radius")
-    radius = divided(radius, _divide(total_radius, total, np.float32(config.propagation.fallback_radius)))
+    radius = divided(radius, _divide(total_radius, total, np.float32(config.filter.unknown_radius)))
     del weight, divided
     support = smoothed("is_edge")[0]
     apply = functools.partial(_with_support, size=strips.size(), config=config)
-    return radius, apply_to_strips(apply, strips, confidence, support, out=confidence), depth_edges
+    return radius, apply_to_strips(apply, strips, confidence, support, out=confidence)
 
 
-class _Read(NamedTuple):
+class _ReadPoints(NamedTuple):
     """Edges and what was read at them, as strips of planes."""
 
     points: FramePoints
@@ -88,37 +98,43 @@ class _Read(NamedTuple):
         return planes, self.points.mask(start)
 
 
-def _turn_into_weights(steps: Planes, read: _Read, depth_edges: np.ndarray, config: Config) -> Planes:
-    """Weights of the signals' filter, in place of the steps of the guide; fills in the depth edges as well."""
-    strips = read.points.strips
+def _turn_into_weights(gradient: Planes, points: _ReadPoints, config: SingleScale) -> Planes:
+    """Weights of the signals' filter, in place of the gradient of the guide."""
+    strips = points.points.strips
     for start in strips.starts():
-        cut = tuple(strips.cut(frame, start) for frame in steps)
-        *own, depth = _signal_weights(cut, *read.strip(start), np.int32(start), strips.size(), config=config)
-        for frame, strip in zip((*steps, depth_edges), (*own, depth), strict=True):
+        cut = tuple(strips.cut(frame, start) for frame in gradient)
+        own = _signal_weights(cut, *points.strip(start), np.int32(start), strips.size(), config=config)
+        for frame, strip in zip(gradient, own, strict=True):
             strips.put(frame, start, strip)
-    return steps
+    return gradient
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _signal_weights(steps, reading, edges, start, size, *, config: Config):
-    """Weights of the signals' filter in a strip, and its depth edges."""
-    options, dtype = config.propagation, steps[0].dtype
-    depth_edges, _, depth = weigh(reading, edges, config)
-    sigma_s = spatial_extent(options, size[0], size[1], dtype)
-    distances = distances_from_steps(
-        steps, sigma_s=sigma_s, sigma_r=options.sigma_r, barrier=options.depth_penalty * depth
+def _signal_weights(
+    gradient: tuple[Float[Array, "r w"], Float[Array, "r w"]],
+    reading: EdgeReading,
+    edges: Bool[Array, "r w"],
+    start: Int[Array, ""],
+    size: Int[Array, " 2"],
+    *,
+    config: SingleScale,
+) -> tuple[Float[Array, "r w"], Float[Array, "r w"]]:
+    """Weights of the signals' filter in a strip."""
+    options = config.filter
+    _, depth = weigh_edges(reading, edges, weighting=config.weighting)
+    sigma_s = spatial_extent(options, size[0], size[1], depth.dtype)
+    distances = distances_from_gradient(
+        gradient, sigma_s=sigma_s, sigma_r=options.sigma_r, barrier=options.depth_penalty * depth
     )
-    with_row_above = (edges.shape[0] + 1, edges.shape[1])
-    across, down = coupled_pixels(inside_strip(with_row_above, start - 1, size))
-    weights = domain_weights(
-        distances, (across[1:], down[1:]), sigma_s=sigma_s, num_iterations=options.iterations
-    )
-    return *weights, depth_edges
+    coupled = coupled_in_strip(edges.shape, start, size)
+    return domain_weights(distances, coupled, sigma_s=sigma_s, num_iterations=options.iterations)
 
 
 @functools.partial(jax.jit, static_argnames=("config", "field"))
-def _signal(reading, edges, *, config: Config, field: int):
-    _, weight, _ = weigh(reading, edges, config)
+def _signal(
+    reading: EdgeReading, edges: Bool[Array, "r w"], *, config: SingleScale, field: int
+) -> Float[Array, "r w"]:
+    weight, _ = weigh_edges(reading, edges, weighting=config.weighting)
     return edge_signals(reading.radius, weight, reading.reliability, edges)[field]
 
 
@@ -126,6 +142,13 @@ _divide = jax.jit(quotient)
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _with_support(confidence, support, size, *, config: Config):
-    sigma_s = spatial_extent(config.propagation, size[0], size[1], confidence.dtype)
-    return with_support(confidence, support, sigma_s)
+def _with_support(
+    confidence: Float[Array, "r w"],
+    support: Float[Array, "r w"],
+    size: Int[Array, " 2"],
+    *,
+    config: SingleScale,
+) -> Float[Array, "r w"]:
+    return with_support(
+        confidence, support, spatial_extent(config.filter, size[0], size[1], confidence.dtype)
+    )

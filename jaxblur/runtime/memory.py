@@ -15,7 +15,7 @@ DETECTED_EDGES = 0.25
 _PROCESS = 0.5e9
 _TILE_NEED = {512: 2.0e9, 256: 0.75e9, 128: 0.3e9}
 _STRIPS = 0.2e9
-_ALL_SCALES, _THIRD_STAGE = 0.85e9, 170  # more compiled programs; bytes per pixel throughout
+_ALL_SCALES, _FUSION = 0.85e9, 170  # more compiled programs; bytes per pixel throughout
 
 TILES = tuple(_TILE_NEED)
 """Sides of tiles to choose from, px, fastest first."""
@@ -66,45 +66,53 @@ def release_unused() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def program_need(height: int, width: int, *, pyramid: bool) -> float:
+def program_need(height: int, width: int, *, multiscale: bool) -> float:
     """Most bytes that a process takes that estimates a photo in one compiled program.
 
     Args:
       height: of the photo, px.
       width: px.
-      pyramid: whether the third stage is used.
+      multiscale: whether the fusion of all scales is used.
     """
     tile, pixels = _TILE_NEED[max(_TILE_NEED)], height * width
-    if pyramid:
-        return _PROCESS + _ALL_SCALES + tile + _THIRD_STAGE * pixels
+    if multiscale:
+        return _PROCESS + _ALL_SCALES + tile + _FUSION * pixels
     return _PROCESS + max(tile + 20 * pixels, 155 * pixels)
 
 
 def strips_need(
-    height: int, width: int, *, photo_bytes: float, edge_shares: Sequence[float], pyramid: bool, max_tile: int
+    height: int,
+    width: int,
+    *,
+    photo_bytes: float,
+    edge_fractions: Sequence[float],
+    multiscale: bool,
+    max_tile: int,
 ) -> float:
     """Most bytes that a process takes that estimates a photo tile by tile and strip by strip.
 
     Per pixel, the photo, edges and depth edges (1 each) and what is read at the edges are there throughout. While the
     networks run, so are the feature maps of a tile. While the blur is propagated, so are float32 planes: two of
-    weights, one that is being smoothed, two of results, or three of smoothed signals with the third stage; and the
-    strips at work. Of an edge point, the third stage keeps weight and radius, beside the radius as it was read at the
+    weights, one that is being smoothed, two of results, or three of smoothed signals with multiscale fusion; and the
+    strips at work. Of an edge point, multiscale fusion keeps weight and radius, beside the radius as it was read at the
     finest scale. While it reads a smaller scale, there is a float32 copy of that one.
 
     Args:
       height: of the photo, px.
       width: px.
       photo_bytes: per pixel.
-      edge_shares: of the pixels of each scale, on edges; one scale without the third stage.
-      pyramid: whether the third stage is used.
+      edge_fractions: of the pixels of each scale, on edges; one scale without it.
+      multiscale: whether the fusion of all scales is used.
       max_tile: largest side of tiles, one of `TILES`.
     """
-    read = 16 * edge_shares[0]  # by the networks
-    kept = (8 if pyramid else 16) * sum(share / 4**scale for scale, share in enumerate(edge_shares))
-    kept += 4 * edge_shares[0] if pyramid else 0
-    smaller = 12 / 4 + 12 / 16 if len(edge_shares) > 1 else 0  # the half, and the half of that
-    frames = photo_bytes + 2 + sum(1 / 4**scale for scale in range(1, len(edge_shares)))
-    planes = 24 if pyramid else 20
+    read = 16 * edge_fractions[0]  # by the networks
+    kept = (8 if multiscale else 16) * sum(
+        fraction / 4**scale for scale, fraction in enumerate(edge_fractions)
+    )
+    kept += 4 * edge_fractions[0] if multiscale else 0
+    smaller = 12 / 4 + 12 / 16 if len(edge_fractions) > 1 else 0  # the half, and the half of that
+    frames = photo_bytes + 2 + sum(1 / 4**scale for scale in range(1, len(edge_fractions)))
+    planes = 24 if multiscale else 20
     networks = _TILE_NEED[max_tile] + (frames + max(kept, read) + smaller) * height * width
     propagation = _STRIPS + (frames + kept + planes) * height * width
     return _PROCESS + max(networks, propagation)

@@ -15,32 +15,32 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from jaxblur.files.output import atomic_file
-from jaxblur.multiscale.fuse import init_parameters
+from jaxblur.multiscale.parameters import FORMER_NAMES, MultiscaleParameters, init_parameters
 from jaxblur.network.config import NetworkConfig, config_from_dict
 from jaxblur.network.defocus_net import DefocusNet
-from jaxblur.network.weights import Weights, published_network
+from jaxblur.network.weights import Weights, flatten_arrays, published_network
 from jaxblur.weights.published import read_published
 
 FORMAT = "jaxblur-weights-1"
 SHIPPED = "jaxblur.safetensors"
 
 
-def expected_shapes(network: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Name ("params/f1/...") and shape of every array that an architecture needs."""
+def expected_shapes(network: NetworkConfig, *, multiscale: bool = False) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every array of some weights.
+
+    Args:
+      network: their architecture; its arrays are called "params/f1/..." and so on.
+      multiscale: whether the parameters of the fusion belong to them, "multiscale/...".
+    """
     patch = jax.ShapeDtypeStruct((1, network.patch_size, network.patch_size, 3), jnp.float32)
     net = DefocusNet(network)
     tree: Any = jax.eval_shape(
         lambda key, x: net.init(key, x, method=DefocusNet.classify_patches), jax.random.key(0), patch
     )
-    shapes = {
-        name: leaf.shape
-        for name, leaf in dict[str, Any](flax.traverse_util.flatten_dict(tree, sep="/")).items()
-    }
-    if network.pyramid:
-        third = jax.eval_shape(lambda key: init_parameters(network, key), jax.random.key(0))
-        flat = dict[str, Any](flax.traverse_util.flatten_dict(third, sep="/"))
-        shapes |= {f"params/spread/{name}": leaf.shape for name, leaf in flat.items()}
-    return shapes
+    fusion: Any = None
+    if multiscale:
+        fusion = jax.eval_shape(lambda key: init_parameters(network, key), jax.random.key(0))
+    return {name: leaf.shape for name, leaf in flatten_arrays(Weights(tree, network, {}, fusion)).items()}
 
 
 def from_arrays(
@@ -48,10 +48,17 @@ def from_arrays(
 ) -> Weights:
     """Build `Weights` from named arrays, checking that each one is there, finite and of the right shape.
 
+    Args:
+      arrays: by the names of `expected_shapes`.
+      network: their architecture.
+      metadata: see `Weights`.
+      where: the file or folder, for messages.
+
     Raises:
       ValueError: an array is missing, unknown, of the wrong shape, or not finite; the message begins with `where`.
     """
-    shapes = expected_shapes(network)
+    arrays = {_present_name(name): array for name, array in arrays.items()}
+    shapes = expected_shapes(network, multiscale=any(name.startswith("multiscale/") for name in arrays))
     if missing := sorted(set(shapes) - set(arrays)):
         raise ValueError(f"{where}: lacks {len(missing)} arrays, the first {missing[0]}")
     if unknown := sorted(set(arrays) - set(shapes)):
@@ -64,7 +71,15 @@ def from_arrays(
         if not np.isfinite(arrays[name]).all():
             raise ValueError(f"{where}: array {name} holds values that are not finite")
     flat = {name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}
-    return Weights(flax.traverse_util.unflatten_dict(flat, sep="/"), network, metadata)
+    tree = flax.traverse_util.unflatten_dict(flat, sep="/")
+    fusion = tree.pop("multiscale", None)
+    return Weights(tree, network, metadata, None if fusion is None else MultiscaleParameters(**fusion))
+
+
+def _present_name(name: str) -> str:
+    """Today's name of an array: files written before call the parameters of the fusion "params/spread/..."."""
+    head, found, own = name.partition("params/spread/")
+    return f"multiscale/{FORMER_NAMES.get(own, own)}" if found and not head else name
 
 
 def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
@@ -104,7 +119,7 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
       OSError: the folder cannot be written.
     """
     path = Path(path)
-    flat = flax.traverse_util.flatten_dict(weights.variables, sep="/")
+    flat = flatten_arrays(weights)
     arrays = {name: np.asarray(leaf, np.float32, order="C") for name, leaf in flat.items()}
     header = {
         **weights.metadata,
@@ -119,7 +134,7 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
 PUBLISHED_METADATA = {
     "name": "published release of Karaali, Harte, Jung, IEEE TIP 2022",
     "licence": "GPL-3.0",
-    "light": "gamma-coded values",
+    "light": "gamma-encoded values",
 }
 
 

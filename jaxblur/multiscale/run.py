@@ -1,0 +1,116 @@
+"""The one order of stages: photo -> edges -> features -> blur and depth edges -> propagation -> map.
+
+What a stage computes is the same everywhere. How it runs is up to the `Stages` given: `in_program.InProgram` is one
+compiled program, `in_strips.InStrips` works through a large photo in tiles and strips on the host.
+"""
+
+from typing import Any, Protocol
+
+from jaxblur.config import Config, MultiScale, SingleScale
+from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
+from jaxblur.network.weights import Weights
+from jaxblur.result import BlurEstimate
+
+
+class Stages(Protocol):
+    """The stages of an estimate. Photos and planes are of whatever type one way of running them likes best."""
+
+    def count_scales(self, photo: Any) -> int:
+        """Number of scales to read: the photo, its half-size copy, and so on."""
+        ...
+
+    def find_edges(self, photo: Any, given: Any) -> Any:
+        """Where the networks are asked: the edge map given, or Canny edges if it is None."""
+        ...
+
+    def read(self, photo: Any, edges: Any) -> EdgeReading:
+        """What B-Net and E-Net say at the edges."""
+        ...
+
+    def halve(self, photo: Any) -> Any:
+        """The half-size copy."""
+        ...
+
+    def halve_edges(self, edges: Any) -> Any:
+        """The edge map of the half-size copy."""
+        ...
+
+    def find_depth_edges(self, finest: ScaleReading) -> Any:
+        """Edges that E-Net calls occlusion boundaries."""
+        ...
+
+    def propagate(self, photo: Any, finest: ScaleReading, way: SingleScale) -> tuple[Any, Any]:
+        """Radius and confidence by the paper's propagation."""
+        ...
+
+    def fuse(self, photo: Any, readings: list[ScaleReading], way: MultiScale) -> tuple[Any, Any]:
+        """Radius and confidence by multiscale fusion. The list may be emptied to free its memory."""
+        ...
+
+    def place_sparse(self, radius: Any, edges: Any, depth_edges: Any) -> Any:
+        """The plane of the radius read at pattern edges, NaN elsewhere."""
+        ...
+
+
+def choose_propagation(config: Config, weights: Weights) -> SingleScale | MultiScale:
+    """The way of propagation that the settings ask for.
+
+    Raises:
+      ValueError: multiscale fusion is asked for, and the weights have no parameters for it.
+    """
+    if config.propagation is None:
+        return SingleScale() if weights.multiscale is None else MultiScale()
+    if isinstance(config.propagation, MultiScale) and weights.multiscale is None:
+        raise ValueError(
+            "config.propagation is MultiScale(), but these weights have no parameters for multiscale fusion: "
+            "use SingleScale(), or weights that have them"
+        )
+    return config.propagation
+
+
+def choose_readout(propagation: SingleScale | MultiScale) -> Readout:
+    """How probabilities become a radius: the fusion is trained on expectations."""
+    if isinstance(propagation, SingleScale):
+        return propagation.readout
+    return "expectation"
+
+
+def read_scales(stages: Stages, photo: Any, given: Any, *, count: int) -> list[ScaleReading]:
+    """The readings of the photo and of its smaller copies, finest first, each in pixels of its scale.
+
+    Args:
+      stages: how they run.
+      photo: of the type of `stages`.
+      given: edge map of the photo to use at every scale, or None: each scale then has edges of its own.
+      count: number of scales.
+    """
+    readings = []
+    for scale in range(count):
+        if scale > 0:
+            photo, given = stages.halve(photo), None if given is None else stages.halve_edges(given)
+        edges = stages.find_edges(photo, given)
+        readings.append(ScaleReading(stages.read(photo, edges), edges))
+    return readings
+
+
+def run_stages(
+    stages: Stages, photo: Any, given: Any, *, propagation: SingleScale | MultiScale
+) -> BlurEstimate:
+    """The whole estimate.
+
+    Args:
+      stages: how they run.
+      photo: of the type of `stages`.
+      given: edge map to use, or None to find edges.
+      propagation: from `choose_propagation`.
+    """
+    scales = stages.count_scales(photo) if isinstance(propagation, MultiScale) else 1
+    readings = read_scales(stages, photo, given, count=scales)
+    edges, radius_at_edges = readings[0].edges, readings[0].reading.radius
+    depth_edges = stages.find_depth_edges(readings[0])
+    if isinstance(propagation, MultiScale):
+        radius, confidence = stages.fuse(photo, readings, propagation)
+    else:
+        radius, confidence = stages.propagate(photo, readings[0], propagation)
+    sparse = stages.place_sparse(radius_at_edges, edges, depth_edges)
+    return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
