@@ -10,7 +10,7 @@ from jaxblur.edges.canny import detect_edges
 from jaxblur.image import pyramid
 from jaxblur.image.size import Tiles, inside_mask, pad_to_shape, size_bucket
 from jaxblur.multiscale.fuse import fuse, gather
-from jaxblur.multiscale.run import choose_propagation, choose_readout
+from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
 from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.tiles import read_tiles
 from jaxblur.network.weights import Weights
@@ -34,7 +34,7 @@ class PaddedPhoto(NamedTuple):
     scale: int = 0
 
 
-class InProgram:
+class InProgram(Stages):
     """Stages whose photos are `PaddedPhoto` and whose planes are arrays of the bucket's shape, valid inside the photo.
 
     A bucket may have room for more scales than a photo in it. The scales that the photo is too small for have no

@@ -11,7 +11,7 @@ from jaxblur.image import pyramid
 from jaxblur.image.size import MAX_TILE, Tiles, size_bucket
 from jaxblur.image.strips import Strips
 from jaxblur.multiscale.fuse_strips import fuse_in_strips, fusion_passes
-from jaxblur.multiscale.run import choose_propagation, choose_readout
+from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
 from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.tiles_strips import read_points
 from jaxblur.network.weights import Weights
@@ -30,7 +30,7 @@ Progress = Callable[[float], None]
 Photo = Shaped[np.ndarray, "h w 3"]
 
 
-class InStrips:
+class InStrips(Stages):
     """Stages whose photos are NumPy arrays (uint8, uint16 or float32), readings lists of points in scan order.
 
     Args:
