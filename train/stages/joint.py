@@ -1,9 +1,10 @@
-"""Stage 4: both networks and the spreading at once, trained on the dense map from the photo on; for an accelerator.
+"""Stage 4: both networks and the multiscale stage at once, trained on the map from the photo on; for an accelerator.
 
 The networks are those that ship, batch normalisation folded, and learn slowly: what they say of an edge must stay what
 it means, so their radius at edges counts as well.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -36,12 +37,14 @@ class JointStage:
     def __init__(self, config: TrainConfig, weights: Weights, scenes: tuple[SceneViews, SceneViews]) -> None:
         self.config, self.stage, self.network = config, config.joint, weights.network
         self.optimiser = make_optimiser(self.stage.optimiser, self.stage.steps)
-        self._start, (self._scenes, self._held_out) = weights.variables["params"], scenes
+        self._weights, (self._scenes, self._held_out) = weights, scenes
         self._measure = jax.jit(self._errors)
 
     def init(self, key: jax.Array) -> state.TrainState:
         """The parameters of the weights; nothing is random."""
-        return state.create(jax.tree.map(jnp.array, self._start), {}, {}, self.optimiser)
+        return state.create(
+            jax.tree.map(jnp.array, self._weights.variables["params"]), {}, {}, self.optimiser
+        )
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """This host's scenes of a step.
@@ -49,7 +52,7 @@ class JointStage:
         Raises:
           ValueError: the scenes of a step do not divide by the number of hosts.
         """
-        return self._scenes.whole(step, own_scenes(self.stage.scenes))
+        return self._scenes.whole(step, own_scenes(self.stage.scenes_per_step))
 
     def step(
         self, train_state: state.TrainState, batch: dict[str, jax.Array], key: jax.Array
@@ -69,9 +72,9 @@ class JointStage:
             precision=self.config.precision,
         )
 
-    def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
-        """The averaged parameters, of networks and spreading."""
-        return train_state.average
+    def averaged(self, train_state: state.TrainState) -> Weights:
+        """The weights with the averaged parameters."""
+        return dataclasses.replace(self._weights, variables={"params": train_state.average})
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
         """Errors on held-out scenes, see `map_loss.summary`."""

@@ -1,4 +1,4 @@
-"""Loss and errors of a dense map of the blur radius against the truth of a composed scene."""
+"""Loss and errors of a map of the blur radius against the truth of a composed scene."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from jaxblur.propagation.domain_transform import channel_steps
 from train.stages.confidence import entropy
 
 _STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
-_ERROR, _ERROR_SHARE = 0.25, 0.125  # px, and share of the radius: larger errors count by their logarithm
+_ERROR, _RELATIVE_ERROR = 0.25, 0.125  # px, and per px of radius: larger errors count by their logarithm
 
 
 def map_loss(
@@ -38,7 +38,7 @@ def map_loss(
     error = jnp.abs(radius - truth)
     smooth = jnp.sqrt(error**2 + 1e-4)
     weight = 1 + near_steps(truth)
-    loss = (jnp.log1p(smooth / (_ERROR + _ERROR_SHARE * truth)) * weight).sum() / weight.sum()
+    loss = (jnp.log1p(smooth / (_ERROR + _RELATIVE_ERROR * truth)) * weight).sum() / weight.sum()
     _, confidence = fuse.conclude(parameters, jax.lax.stop_gradient(smoothed), jax.lax.stop_gradient(means))
     unsure = entropy(confidence, fuse.is_right(radius, truth))
     return loss + unsure, {"error_px": error.mean(), "relative": (error / (truth + 1)).mean()}

@@ -1,4 +1,4 @@
-"""Stage 3 as the loop sees it: what readings count and how they spread, trained on the dense map of composed scenes.
+"""Stage 3 as the loop sees it: how readings of all scales become one map, trained on the true map of composed scenes.
 
 The networks stay as the first two stages left them; their readings of a fixed set of scenes are made once.
 """
@@ -20,25 +20,27 @@ from train.stages.optim import make_optimiser
 from train.stages.readings import Scene, own_scenes, scene_readings, smooth_scene
 
 
-class DenseStage:
+class MultiscaleStage:
     """Stage 3: parameters of `jaxblur.multiscale.fuse`.
 
     Args:
       config: of the run.
-      source: from `scenes.scene_source`.
+      source: from `compose.scene_source`.
       weights: of the two stages before.
-      folder: for the readings, which only depend on `weights`, `source` and `config.scene`.
+      folder: for the readings, which only depend on `weights`, `source` and `config.multiscale_scene`.
     """
 
-    name = "dense"
+    name = "multiscale"
 
     def __init__(self, config: TrainConfig, source: Source, weights: Weights, folder: Path) -> None:
-        self.config, self.stage, self.network = config, config.dense, weights.network
+        self.config, self.stage, self.network = config, config.multiscale, weights.network
         self.optimiser = make_optimiser(self.stage.optimiser, self.stage.steps)
-        scene, stage = config.scene, self.stage
-        self._scenes = scene_readings(folder, source, scene, weights, count=stage.scenes, split="train")
+        scene, stage = config.multiscale_scene, self.stage
+        self._scenes = scene_readings(
+            folder, source, scene, weights, count=stage.training_scenes, split="train"
+        )
         self._held_out = scene_readings(
-            folder, source, scene, weights, count=stage.held_out, split="held_out"
+            folder, source, scene, weights, count=stage.held_out_scenes, split="held_out"
         )
         self._smooth_one, self._measure = jax.jit(self._smooth), jax.jit(_errors)
 
@@ -47,7 +49,7 @@ class DenseStage:
         return state.create(fuse.init_parameters(self.network, key), {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        """This host's scenes of a step: its share of a file of readings, drawn by seed and step.
+        """This host's scenes of a step: its part of a file of readings, drawn by seed and step.
 
         Raises:
           ValueError: the scenes of a file do not divide by the number of hosts.
@@ -78,7 +80,7 @@ class DenseStage:
         return summary([self._measure(parameters, *scene) for scene in smoothed])
 
     def _smoothed(self, parameters: Any) -> list[confidence.Smoothed]:
-        """The held-out scenes, their evidence spread."""
+        """The held-out scenes, their evidence smoothed."""
         scenes = [
             {name: part[place] for name, part in scenes.items()}
             for scenes in self._held_out

@@ -1,4 +1,4 @@
-"""What the frozen networks say of composed scenes, kept on disk: the third stage then trains in minutes."""
+"""What the frozen networks say of composed scenes, kept on disk: the multiscale stage then trains in minutes."""
 
 import dataclasses
 import functools
@@ -21,10 +21,11 @@ from jaxblur.network.readout import EdgeReading
 from jaxblur.network.weights import Weights, hash_weights
 from jaxblur.propagation.domain_transform import guide_steps, smooth_guide
 from jaxblur.runtime import parallel
-from train.data.source import Source, Split
+from train.data.source import Source
 from train.scenes.cache import kept_batches
 from train.scenes.compose import draw_scenes
 from train.scenes.config import SceneConfig
+from train.streams import Split
 
 Scene = dict[str, Any]
 
@@ -36,16 +37,16 @@ def scene_readings(
 
     Args:
       folder: for one file per batch of scenes; the same weights, photos and settings find them again.
-      source: from `scenes.scene_source`.
-      config: of the scenes; `config.scenes` make up a file.
+      source: from `compose.scene_source`.
+      config: of the scenes; `config.scenes_per_batch` make up a file.
       weights: the frozen networks.
       count: of scenes, at least.
       split: whose photos.
 
     Returns:
-      Dicts of NumPy arrays, each with a leading axis of `config.scenes`: `radius` (v, v) px, `across` and `down`
-      (v, v) steps of the guide, and for each scale s `edges_s` bool and `radius_s`, `spread_s`, `reliability_s`,
-      `depth_s` as in `EdgeReading`.
+      Dicts of NumPy arrays, each with a leading axis of `config.scenes_per_batch`: `radius` (v, v) px, `across` and
+      `down` (v, v) gradients of the guide, and for each scale s `edges_s` bool and `radius_s`, `spread_s`,
+      `reliability_s`, `depth_s` as in `EdgeReading`.
     """
 
     devices = jax.local_devices()  # every host reads for itself
@@ -88,12 +89,12 @@ def own_scenes(count: int) -> range:
     Raises:
       ValueError: they do not divide by the number of hosts.
     """
-    share, rest = divmod(count, jax.process_count())
+    own, rest = divmod(count, jax.process_count())
     if rest:
         raise ValueError(
             f"scenes per step must be a multiple of the number of processes {jax.process_count()}, got {count}"
         )
-    return range(jax.process_index() * share, (jax.process_index() + 1) * share)
+    return range(jax.process_index() * own, (jax.process_index() + 1) * own)
 
 
 def smooth_scene(
