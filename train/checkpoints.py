@@ -14,10 +14,12 @@ import orbax.checkpoint as ocp
 import tensorstore as ts
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from train import renamed
 from train.settings import ConfigChangedError, check_config
 
 _log = logging.getLogger(__name__)
 
+_FORMAT = 2  # of the state; 1, not written, has parameters by former names
 _KEPT = 3  # newest checkpoints; with fewer than two there would be none to fall back on
 
 
@@ -94,6 +96,7 @@ class Checkpoints:
             },
             "config": config,
             "progress": progress,
+            "format": _FORMAT,
         }
         items = ocp.args.Composite(state=ocp.args.StandardSave(packed), meta=ocp.args.JsonSave(meta))
         try:
@@ -162,7 +165,9 @@ class Checkpoints:
         return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
 
     def _read(self, step: int, meta: dict[str, Any], like: Any) -> Checkpoint:
-        target = jax.tree.map(_empty, like)
+        former = meta.get("format", 1) < _FORMAT
+        built = renamed.former_state(like) if former else like
+        target = jax.tree.map(_empty, built)
         _probe(self.directory / str(step) / "state")
         items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
         packed = self._manager.restore(step, args=items)["state"]
@@ -171,7 +176,9 @@ class Checkpoints:
         for wanted, got in zip(jax.tree.leaves(target), jax.tree.leaves(packed), strict=True):
             if (wanted.shape, wanted.dtype) != (got.shape, got.dtype):
                 raise ValueError(f"it holds {got.dtype}{got.shape} in place of {wanted.dtype}{wanted.shape}")
-        state = jax.tree.map(_unpack, packed, like)
+        state = jax.tree.map(_unpack, packed, built)
+        if former:
+            state = renamed.present_state(like, state)
         data = jnp.asarray(np.array(meta["key"]["data"], np.uint32))
         key = jax.random.wrap_key_data(data, impl=meta["key"]["impl"])
         return Checkpoint(step, state, key, meta["config"], meta["progress"])

@@ -197,7 +197,7 @@ def default(data: DataConfig) -> TrainConfig:
     low in contrast for blurred.
 
     Radii go beyond the last level, some of them far, so that what is blurrier still is read as the last level and not
-    below it: the scales of the pyramid rely on it.
+    below it: what the smaller copies of a photo are read for relies on it.
     """
     return TrainConfig(
         preset="default",
@@ -223,9 +223,9 @@ def default(data: DataConfig) -> TrainConfig:
 def paper(data: DataConfig) -> TrainConfig:
     """What is known of the paper's recipe.
 
-    250 + 250 photos blurred as a whole on gamma-encoded values at the 23 levels; 200 objects over 200 backgrounds at 4 levels;
-    softmax cross-entropy, Adam with default betas, Glorot init, dropout on the dense layers, strong L2 on E-Net's.
-    Number of steps, rates, dropout and the L2 strength are not known; these are ours.
+    250 + 250 photos blurred as a whole on gamma-encoded values at the 23 levels; 200 objects over 200 backgrounds at
+    4 levels; softmax cross-entropy, Adam with default betas, Glorot init, dropout on the dense layers, strong L2 on
+    E-Net's. Number of steps, rates, dropout and the L2 strength are not known; these are ours.
     """
     network = NetworkConfig(dropout=0.5)
     adam = OptimiserConfig(

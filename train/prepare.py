@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxblur.multiscale.parameters import MultiscaleParameters
+from jaxblur.network.weights import Weights, hash_weights
 from jaxblur.weights.file import expected_shapes
 from train import renamed
 from train.checkpoints import newest_settings
@@ -43,7 +45,7 @@ class Plan(NamedTuple):
       stages: to be trained, in their order.
       variables: of `config.initial`; None without.
       facts: on their training.
-      multiscale: parameters of the stage of that name of `config.multiscale_from`; None without.
+      multiscale: parameters of the fusion of `config.multiscale_from`; None without.
       multiscale_facts: on their training.
       sources: of photos: "blur", "edges" and "multiscale" for the stages, "scenes" for the scenes of the networks.
       weights: whether there will be all parts that weights need.
@@ -54,7 +56,7 @@ class Plan(NamedTuple):
     stages: tuple[str, ...]
     variables: Variables | None
     facts: dict[str, Any]
-    multiscale: Any
+    multiscale: MultiscaleParameters | None
     multiscale_facts: dict[str, Any]
     sources: dict[str, Source]
     weights: bool
@@ -112,6 +114,13 @@ def stage_settings(config: TrainConfig, name: str, *, weights: str | None = None
     if weights is not None:
         settings["weights"] = weights
     return settings
+
+
+def weights_hash(folder: Path, name: str, weights: Weights) -> str:
+    """Hash of the weights that a stage starts from; as older versions made it, where they began the stage."""
+    saved = newest_settings(renamed.stage_folder(folder, name) / "checkpoints") or {}
+    former = renamed.former_hash(weights)
+    return former if saved.get("weights") == former else hash_weights(weights)
 
 
 def _seeded(config: TrainConfig, name: str) -> TrainConfig:

@@ -9,14 +9,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxblur.network.weights import Weights, hash_weights
+from jaxblur.multiscale.parameters import MultiscaleParameters
+from jaxblur.network.weights import Weights
 from jaxblur.weights import save_weights
 from train import loop, renamed
 from train.config import STAGES, TrainConfig
 from train.export.facts import stage_facts
 from train.export.variables import Variables, load_variables, merge, pick, save_variables
-from train.export.weights import make_weights, with_metadata, with_multiscale
-from train.prepare import BLUR_FILE, HELD_OUT_SCENES, Plan, prepare, stage_settings
+from train.export.weights import make_weights, with_metadata
+from train.prepare import BLUR_FILE, HELD_OUT_SCENES, Plan, prepare, stage_settings, weights_hash
 from train.scenes.views import SceneViews
 from train.stages import depth_validation
 from train.stages.joint import JointStage
@@ -97,9 +98,9 @@ def _train_stages(plan: Plan, options: RunOptions) -> Path | None:
     weights, threshold = make_weights(variables, plan.config, composites)
     facts["depth_threshold_before_calibration"] = threshold
     if plan.multiscale is not None:
-        weights, facts = with_multiscale(weights, plan.multiscale), {**facts, **plan.multiscale_facts}
+        weights, facts = _fused(weights, plan.multiscale), {**facts, **plan.multiscale_facts}
     if "multiscale" in plan.stages:
-        weights = with_multiscale(weights, _train_multiscale(plan, options, weights))
+        weights = _fused(weights, _train_multiscale(plan, options, weights))
         facts |= _facts(plan.folder, "multiscale")
     if "joint" in plan.stages:
         weights = _train_joint(plan, options, weights, scenes)
@@ -138,11 +139,13 @@ def _train_edges(plan: Plan, options: RunOptions, scenes: Scenes, variables: Var
     return stage.averaged(_train(stage, plan, options, stage_settings(plan.config, "edges")))
 
 
-def _train_multiscale(plan: Plan, options: RunOptions, weights: Weights) -> Any:
-    """Parameters of `jaxblur.multiscale.fuse`."""
+def _train_multiscale(plan: Plan, options: RunOptions, weights: Weights) -> MultiscaleParameters:
+    """Parameters of multiscale fusion."""
     readings = renamed.stage_folder(plan.folder, "multiscale")
     stage = MultiscaleStage(plan.config, plan.sources["multiscale"], weights, readings)
-    settings = stage_settings(plan.config, "multiscale", weights=hash_weights(weights))
+    settings = stage_settings(
+        plan.config, "multiscale", weights=weights_hash(plan.folder, "multiscale", weights)
+    )
     return stage.averaged(_train(stage, plan, options, settings))
 
 
@@ -150,7 +153,7 @@ def _train_joint(plan: Plan, options: RunOptions, weights: Weights, scenes: Scen
     """Weights of networks and multiscale stage, trained on."""
     assert scenes is not None  # `prepare` has looked
     stage = JointStage(plan.config, weights, scenes)
-    settings = stage_settings(plan.config, "joint", weights=hash_weights(weights))
+    settings = stage_settings(plan.config, "joint", weights=weights_hash(plan.folder, "joint", weights))
     return stage.averaged(_train(stage, plan, options, settings))
 
 
@@ -171,6 +174,10 @@ def _train(stage: Any, plan: Plan, options: RunOptions, settings: dict[str, Any]
     if int(state.step) < stage.stage.steps:
         raise _StoppedError
     return jax.tree.map(np.asarray, state)
+
+
+def _fused(weights: Weights, parameters: MultiscaleParameters) -> Weights:
+    return dataclasses.replace(weights, multiscale=jax.tree.map(np.asarray, parameters))
 
 
 def _facts(folder: Path, name: str, before: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxblur.multiscale.parameters import MultiscaleParameters
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.weights import Weights
 from jaxblur.runtime.provenance import commit
@@ -68,14 +69,7 @@ def with_metadata(
     return dataclasses.replace(weights, metadata=metadata)
 
 
-def with_multiscale(weights: Weights, parameters: Any) -> Weights:
-    """The weights with these parameters of the multiscale stage."""
-    params = {**weights.variables["params"], "spread": jax.tree.map(np.asarray, parameters)}
-    network = dataclasses.replace(weights.network, pyramid=True)
-    return dataclasses.replace(weights, variables={"params": params}, network=network)
-
-
-def load_multiscale(path: Path, network: NetworkConfig) -> tuple[Any, dict[str, Any]]:
+def load_multiscale(path: Path, network: NetworkConfig) -> tuple[MultiscaleParameters, dict[str, Any]]:
     """Parameters of the multiscale stage of other weights, whose levels must be those of `network`, and its facts.
 
     Networks that were trained a little more, or averaged, read on the same scale as before, and can keep it.
@@ -85,10 +79,10 @@ def load_multiscale(path: Path, network: NetworkConfig) -> tuple[Any, dict[str, 
       ValueError: no weights, or weights without that stage or with other levels.
     """
     weights = load_weights(path)
-    if not weights.network.pyramid:
+    if weights.multiscale is None:
         raise ValueError(f"{path}: weights with a multiscale stage are asked for, these have none")
     if weights.network.levels != network.levels:
         raise ValueError(f"{path}: must have the levels {network.levels}, got {weights.network.levels}")
     facts = renamed.facts(json.loads(weights.metadata.get("facts", "{}")))
     own = {key: fact for key, fact in facts.items() if key.startswith("multiscale_")}
-    return weights.variables["params"]["spread"], own
+    return weights.multiscale, own

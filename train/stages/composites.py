@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from jaxblur import synthesis
 from jaxblur.edges import canny
-from jaxblur.propagation.domain_transform import channel_steps
+from jaxblur.propagation.domain_transform import channel_gradient
 from jaxblur.synthesis.kernels import SHARP_RADIUS
 from train.camera import KERNEL_SIZE, Degradation, capture, draw_degradation, lens, shown
 from train.config import FormationConfig
@@ -115,7 +115,7 @@ def step_labels(radius: Float[Array, "h w"]) -> Int[Array, "h w"]:
     Args:
       radius: px.
     """
-    across, down = channel_steps(jnp.maximum(radius, SHARP_RADIUS))
+    across, down = channel_gradient(jnp.maximum(radius, SHARP_RADIUS))
     step = jnp.maximum(across, down)  # to the left and upper neighbour
     depth = _dilate(step >= _MIN_STEP, 1)
     unclear = _dilate(step > _MAX_SAME, _REACH)

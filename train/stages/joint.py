@@ -24,7 +24,7 @@ from train.stages.readings import Scene, own_scenes, read_view, smooth_scene
 
 
 class JointStage:
-    """Stage 4: all parameters of three-stage weights.
+    """Stage 4: all parameters of weights, those of the networks by part and those of the fusion as "multiscale".
 
     Args:
       config: of the run.
@@ -42,9 +42,8 @@ class JointStage:
 
     def init(self, key: jax.Array) -> state.TrainState:
         """The parameters of the weights; nothing is random."""
-        return state.create(
-            jax.tree.map(jnp.array, self._weights.variables["params"]), {}, {}, self.optimiser
-        )
+        params = {**self._weights.variables["params"], "multiscale": self._weights.multiscale}
+        return state.create(jax.tree.map(jnp.array, params), {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """This host's scenes of a step.
@@ -74,7 +73,7 @@ class JointStage:
 
     def averaged(self, train_state: state.TrainState) -> Weights:
         """The weights with the averaged parameters."""
-        return dataclasses.replace(self._weights, variables={"params": train_state.average})
+        return self._with(train_state.average)
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
         """Errors on held-out scenes, see `map_loss.summary`."""
@@ -82,16 +81,23 @@ class JointStage:
         return summary([self._measure(train_state.average, **one) for one in scenes])
 
     def _forward(self, params: Any, view: Array) -> tuple[Scene, tuple[jax.Array, jax.Array]]:
-        weights = Weights({"params": params}, self.network)
-        scene = read_view(weights, view.astype(jnp.float32) / 255, precision=self.config.precision)
-        return scene, smooth_scene(params["spread"], scene, self.network)
+        pixels = view.astype(jnp.float32) / 255
+        scene = read_view(self._with(params), pixels, precision=self.config.precision)
+        return scene, smooth_scene(params["multiscale"], scene, self.network)
+
+    def _with(self, params: dict[str, Any]) -> Weights:
+        """The weights with other parameters."""
+        networks = {part: tree for part, tree in params.items() if part != "multiscale"}
+        return dataclasses.replace(
+            self._weights, variables={"params": networks}, multiscale=params["multiscale"]
+        )
 
     def _loss(
         self, params: Any, view: Array, radius: Float[Array, "h w"]
     ) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
         truth = radius.astype(jnp.float32)
         scene, smoothed = self._forward(params, view)
-        loss, metrics = map_loss(params["spread"], *smoothed, truth)
+        loss, metrics = map_loss(params["multiscale"], *smoothed, truth)
         reading = self._reading_error(scene, truth)
         return loss + self.stage.reading_weight * reading, {**metrics, "reading": reading}
 
@@ -112,4 +118,4 @@ class JointStage:
     def _errors(self, params: Any, view: Array, radius: Array) -> dict[str, jax.Array]:
         """Sums over the pixels of a held-out scene."""
         _, smoothed = self._forward(params, view)
-        return map_errors(*fuse.conclude(params["spread"], *smoothed), radius.astype(jnp.float32))
+        return map_errors(*fuse.conclude(params["multiscale"], *smoothed), radius.astype(jnp.float32))

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxblur.multiscale import fuse
-from jaxblur.propagation.domain_transform import channel_steps
+from jaxblur.multiscale.parameters import MultiscaleParameters
+from jaxblur.propagation.domain_transform import channel_gradient
 from train.stages.confidence import entropy
 
 _STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
@@ -16,7 +17,7 @@ _ERROR, _RELATIVE_ERROR = 0.25, 0.125  # px, and per px of radius: larger errors
 
 
 def map_loss(
-    parameters: dict[str, Array],
+    parameters: MultiscaleParameters,
     smoothed: Float[Array, "3 h w"],
     means: Float[Array, " 3"],
     truth: Float[Array, "h w"],
@@ -27,7 +28,7 @@ def map_loss(
     nobody can help count less than the many that can be made smaller.
 
     Args:
-      parameters: of `jaxblur.multiscale.fuse`.
+      parameters: of the fusion.
       smoothed, means: from `fuse.smooth`.
       truth: radius, px.
 
@@ -96,6 +97,6 @@ def summary(sums: list[dict[str, Any]]) -> dict[str, float]:
 
 def near_steps(truth: Float[Array, "h w"]) -> Float[Array, "h w"]:
     """1 near sudden changes of the true radius, else 0."""
-    across, down = channel_steps(jnp.log2(truth + 1))
+    across, down = channel_gradient(jnp.log2(truth + 1))
     step = (across + down > _STEP).astype(jnp.float32)
     return jax.lax.reduce_window(step, 0.0, jax.lax.max, (_NEAR, _NEAR), (1, 1), "SAME")

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxblur.multiscale import fuse
+from jaxblur.multiscale.parameters import MultiscaleParameters, init_parameters
 from jaxblur.network.weights import Weights
 from train.config import TrainConfig
 from train.data.source import Source
@@ -21,7 +22,7 @@ from train.stages.readings import Scene, own_scenes, scene_readings, smooth_scen
 
 
 class MultiscaleStage:
-    """Stage 3: parameters of `jaxblur.multiscale.fuse`.
+    """Stage 3: the parameters of multiscale fusion.
 
     Args:
       config: of the run.
@@ -45,8 +46,8 @@ class MultiscaleStage:
         self._smooth_one, self._measure = jax.jit(self._smooth), jax.jit(_errors)
 
     def init(self, key: jax.Array) -> state.TrainState:
-        """As `fuse.init_parameters` has them."""
-        return state.create(fuse.init_parameters(self.network, key), {}, {}, self.optimiser)
+        """As `init_parameters` has them."""
+        return state.create(init_parameters(self.network, key), {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """This host's scenes of a step: its part of a file of readings, drawn by seed and step.
@@ -69,7 +70,7 @@ class MultiscaleStage:
 
         return state.descend(train_state, total, self.optimiser, average=self.stage.optimiser.average)
 
-    def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
+    def averaged(self, train_state: state.TrainState) -> MultiscaleParameters:
         """The averaged parameters, their confidence calibrated on the held-out scenes."""
         return confidence.calibrate(train_state.average, self._smoothed(train_state.average))
 
@@ -79,7 +80,7 @@ class MultiscaleStage:
         parameters = confidence.calibrate(train_state.average, smoothed)
         return summary([self._measure(parameters, *scene) for scene in smoothed])
 
-    def _smoothed(self, parameters: Any) -> list[confidence.Smoothed]:
+    def _smoothed(self, parameters: MultiscaleParameters) -> list[confidence.Smoothed]:
         """The held-out scenes, their evidence smoothed."""
         scenes = [
             {name: part[place] for name, part in scenes.items()}
@@ -88,13 +89,17 @@ class MultiscaleStage:
         ]
         return [(*self._smooth_one(parameters, scene), scene["radius"]) for scene in scenes]
 
-    def _loss(self, parameters: Any, scene: Scene) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
+    def _loss(
+        self, parameters: MultiscaleParameters, scene: Scene
+    ) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
         return map_loss(parameters, *self._smooth(parameters, scene), scene["radius"])
 
-    def _smooth(self, parameters: Any, scene: Scene) -> tuple[jax.Array, jax.Array]:
+    def _smooth(self, parameters: MultiscaleParameters, scene: Scene) -> tuple[jax.Array, jax.Array]:
         return smooth_scene(parameters, scene, self.network)
 
 
-def _errors(parameters: Any, smoothed: Array, means: Array, truth: Array) -> dict[str, jax.Array]:
+def _errors(
+    parameters: MultiscaleParameters, smoothed: Array, means: Array, truth: Array
+) -> dict[str, jax.Array]:
     """Sums over the pixels of a held-out scene."""
     return map_errors(*fuse.conclude(parameters, smoothed, means), truth)
