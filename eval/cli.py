@@ -49,8 +49,8 @@ class Command:
         tyro.conf.Positional[tuple[str, ...]],
         tyro.conf.arg(
             metavar="NAME[/REDUCE][=FOLDER]",
-            help=f"""Data sets: {", ".join(datasets.NAMES)}; folder is your photos and maps, composed is made of
-            sharp photos. "/3" reduces by 3 first; FOLDER is where the files lie.""",
+            help=f"Data sets: {', '.join(datasets.NAMES)}; folder is your photos and maps, composed is made of sharp "
+            'photos. "/3" reduces by 3 first; FOLDER is where the files lie.',
         ),
     ] = ()
     data: Path | None = None

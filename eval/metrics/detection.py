@@ -88,7 +88,7 @@ def detection_at(score: Score, blurred: Mask, threshold: float) -> dict[str, flo
       `accuracy`, `iou` (of what is blurred), `precision` (1 where nothing is detected), `recall` and `f`.
     """
     detected = score >= threshold
-    hits, found, there = (np.count_nonzero(mask) for mask in (detected & blurred, detected, blurred))
+    hits, found, there = (int(np.count_nonzero(mask)) for mask in (detected & blurred, detected, blurred))
     precision = hits / found if found else 1.0
     recall = hits / there if there else np.nan
     return {
