@@ -8,7 +8,7 @@ import numpy as np
 from eval.datasets import base, reading
 
 
-class Scenes(base.PairBuilder):
+class Pixel4(base.PairBuilder):
     """Real scenes, grey, with the Gaussian-equivalent sigma of their defocus, measured with both halves of
     the pixels.
 
@@ -30,13 +30,7 @@ class Scenes(base.PairBuilder):
     @classmethod
     def find_pairs(cls, folder: Path) -> dict[str, list[base.Pair]]:
         """Pairs scene_NN.png, scene_NN.npz."""
-
-        def ours(path: Path) -> bool:
-            return re.fullmatch(r"scene_\w+", path.stem) is not None
-
-        photos = [p for p in base.list_files(folder, (".png",)) if ours(p)]
-        maps = {p.stem: p for p in base.list_files(folder, (".npz",)) if ours(p)}
-        return {"test": base.match_files(photos, maps, lambda p: p.stem)}
+        return {"test": base.match_stems(folder, re.compile(r"scene_\w+"))}
 
     def read_truth(self, path: Path) -> np.ndarray:
         """Array sigma, px."""

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.methods import Prediction, parse_method
+from eval.methods import Prediction, check_prediction, parse_method
 
 
 def _parse(spec):
@@ -57,3 +57,43 @@ def test_saved_scores_of_integers_are_scaled(tmp_path):
 def test_a_missing_folder_of_maps_is_told():
     with pytest.raises(ValueError, match="theirs: nowhere is not a folder of maps"):
         _parse(f"theirs={Path('nowhere')}:radius")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "wide"])
+def test_a_constant_is_a_radius(text):
+    with pytest.raises(ValueError, match="constant must have a radius in px"):
+        _parse(f"constant={text}")
+
+
+def test_a_windows_drive_is_no_preset():
+    with pytest.raises(OSError, match=r"nowhere"):
+        _parse("jaxblur=C:\\nowhere.safetensors")
+
+
+def _prediction(**planes):
+    return Prediction(**{"map": np.ones((37, 37), np.float32), **planes})
+
+
+def _with(value, shape=(37, 37)):
+    plane = np.full(shape, 0.5, np.float32)
+    plane[shape[0] // 2, shape[1] // 2] = value
+    return plane
+
+
+@pytest.mark.parametrize(
+    ("planes", "problem"),
+    [
+        ({"map": _with(np.nan)}, "gave a map with NaN or infinite values"),
+        ({"map": _with(np.inf)}, "gave a map with NaN or infinite values"),
+        ({"map": _with(-1)}, "gave a map with negative values"),
+        ({"confidence": _with(np.nan)}, "gave confidences outside [0, 1]"),
+        ({"confidence": _with(1.5)}, "gave confidences outside [0, 1]"),
+        (
+            {"depth_edges": np.zeros((37, 36), bool)},
+            "gave a depth_edges of shape (37, 36) for a photo of (37, 37)",
+        ),
+        ({"confidence": _with(1), "depth_edges": np.zeros((37, 37), bool)}, ""),
+    ],
+)
+def test_one_bad_value_in_a_prediction_is_told(planes, problem):
+    assert check_prediction(_prediction(**planes), (37, 37)) == problem

@@ -21,7 +21,7 @@ _SIDE = SIZE + _KERNEL - 1
 _NOISE = 0.005  # standard deviation, of white
 
 
-def open_photos(folder: Path, *, count: int, seed: int) -> Dataset:
+def open_composed(folder: Path, *, count: int, seed: int) -> Dataset:
     """Scenes of two or three layers, each a crop of another photo, with disk blur in linear light and slight
     noise.
 
@@ -40,7 +40,7 @@ def open_photos(folder: Path, *, count: int, seed: int) -> Dataset:
     photos = _find_photos(folder)
     if len(photos) < 3:
         raise MissingDataset(
-            f"photos: fewer than 3 photos in {folder}; point it at a folder of sharp photos, any size"
+            f"composed: fewer than 3 photos in {folder}; point it at a folder of sharp photos, any size"
         )
     digest = hashlib.blake2b(digest_size=6)
     for photo in photos:
@@ -50,7 +50,7 @@ def open_photos(folder: Path, *, count: int, seed: int) -> Dataset:
         return compose(photos, np.random.default_rng([seed, index]), name=f"{index:04d}")
 
     return Dataset(
-        name="photos",
+        name="composed",
         unit="radius",
         version=f"seed {seed} {digest.hexdigest()}",
         names=[f"{index:04d}" for index in range(count)],
@@ -88,8 +88,11 @@ def _find_photos(folder: Path) -> list[Path]:
     table = folder / "photos.csv"
     if not table.is_file():
         return found
-    with table.open(newline="") as rows:
-        sharp = {row["file"] for row in csv.DictReader(rows) if row["sharp_everywhere"] == "1"}
+    with table.open(newline="", encoding="utf-8") as rows:
+        table_rows = csv.DictReader(rows)
+        if missing := {"file", "sharp_everywhere"} - set(table_rows.fieldnames or ()):
+            raise ValueError(f"{table}: has no column {', '.join(sorted(missing))}")
+        sharp = {row["file"] for row in table_rows if row["sharp_everywhere"] == "1"}
     return [p for p in found if p.relative_to(folder).as_posix() in sharp]
 
 

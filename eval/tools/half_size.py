@@ -1,6 +1,6 @@
-"""`python -m eval.half_size`: does the estimate of a photo at half its size say half the radius?
+"""`python -m eval.tools.half_size`: does the estimate of a photo at half its size say half the radius?
 
-python -m eval.half_size examples --json half_size.json
+python -m eval.tools.half_size examples --json half_size.json
 """
 
 import dataclasses
@@ -36,10 +36,10 @@ class Arguments:
 
 
 class Agreement(NamedTuple):
-    """Of one photo: median of radius / (2 radius of the half-size copy), and the share of the pixels that count."""
+    """Of one photo: median of radius / (2 radius of the half-size copy), and the fraction of pixels that count."""
 
     ratio: float
-    share: float
+    fraction: float
 
 
 def agreement(
@@ -61,7 +61,7 @@ def agreement(
 
 def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = tyro.cli(Arguments, args=args, prog="python -m eval.half_size")
+    options = tyro.cli(Arguments, args=args, prog="python -m eval.tools.half_size")
     try:
         weights = jaxblur.load_weights(options.weights)
         figures: dict[str, Agreement] = {}
@@ -74,8 +74,8 @@ def main(args: list[str] | None = None) -> int:
                 confidence=options.confidence,
                 least_radius=options.least_radius,
             )
-            ratio, share = figures[path.name]
-            print(f"{path.name:32s} median ratio {ratio:5.2f} on {share:4.0%} of the pixels", flush=True)
+            ratio, fraction = figures[path.name]
+            print(f"{path.name:32s} median ratio {ratio:5.2f} on {fraction:4.0%} of the pixels", flush=True)
         if options.json is not None:
             record = {
                 "commit": commit(),
@@ -87,7 +87,7 @@ def main(args: list[str] | None = None) -> int:
             with output.atomic_file(options.json) as file:
                 file.write(json.dumps(record, indent=1).encode())
     except (ValueError, OSError) as error:
-        print(f"python -m eval.half_size: {error}", file=sys.stderr)
+        print(f"python -m eval.tools.half_size: {error}", file=sys.stderr)
         return 2
     return 0
 

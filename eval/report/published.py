@@ -1,9 +1,10 @@
 """Figures that others published, from a CSV file: they stand beside ours, cited and marked."""
 
 import csv
+import math
 from pathlib import Path
 
-from eval.labels import LABELS
+from eval.report.labels import LABELS
 from eval.schema import Published
 
 _COLUMNS = ("dataset", "method", "citation")
@@ -13,7 +14,7 @@ def read_published(path: Path) -> list[Published]:
     """Read figures, one row per method and data set.
 
     Args:
-      path: CSV with columns `dataset` (as on the command line, such as rtf or scenes/3), `method`, `citation`
+      path: CSV with columns `dataset` (as on the command line, such as rtf or pixel4/3), `method`, `citation`
         (where the figures are printed), and measures named as in summary.csv; an empty cell means none.
 
     Raises:
@@ -42,6 +43,8 @@ def _parse(where: str, row: dict[str, str]) -> Published:
         metrics = {name: float(texts[name]) for name in texts if name not in _COLUMNS and texts[name]}
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
+    if bad := [name for name, value in metrics.items() if not math.isfinite(value)]:
+        raise ValueError(f"{where}: {', '.join(bad)} must be finite")
     return Published(
         dataset=texts["dataset"], method=texts["method"], citation=texts["citation"], metrics=metrics
     )

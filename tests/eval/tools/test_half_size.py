@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxblur
-from eval import half_size
+from eval.tools import half_size
 
 
 def _estimate(radius, confidence):
@@ -34,7 +34,7 @@ def test_agreement_counts_where_both_are_sure_and_the_photo_is_blurred():
     found = half_size.agreement(_estimate(radius, np.ones((9, 12))), _estimate(half, sure), **options)
     assert found.ratio == pytest.approx(1.25)
     none = half_size.agreement(_estimate(radius, np.zeros((9, 12))), _estimate(half, sure), **options)
-    assert np.isnan(none.ratio) and none.share == 0
+    assert np.isnan(none.ratio) and none.fraction == 0
 
 
 def test_command(tmp_path, rng, monkeypatch, capsys):
@@ -49,7 +49,7 @@ def test_command(tmp_path, rng, monkeypatch, capsys):
     assert half_size.main([str(photos), "--json", str(tmp_path / "out.json")]) == 0
     assert "a.png" in capsys.readouterr().out
     assert json.loads((tmp_path / "out.json").read_text())["photos"] == {
-        "a.png": {"ratio": 1.0, "share": 1.0}
+        "a.png": {"ratio": 1.0, "fraction": 1.0}
     }
     assert half_size.main([str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -6,8 +6,9 @@ import numpy as np
 import scipy.ndimage
 from jaxtyping import Bool, Float32, UInt8
 
-from eval.padding import pad_photo
+from eval.bucket import in_bucket
 from jaxblur import detect_edges, propagate
+from jaxblur.image.size import repeat_border
 
 MAX_SIGMA = 5.0  # px; beyond, the gradient ratio is too near 1 to be told from noise
 _REBLUR_SIGMA = 1.0  # px, as in the paper
@@ -32,7 +33,7 @@ def zhuo_sim(image: Photo) -> tuple[Plane, Plane]:
       Zhuo and Sim, "Defocus map estimation from a single image", Pattern Recognition 2011.
     """
     height, width = image.shape[:2]
-    sigma, confidence = _zhuo_sim(*pad_photo(image))
+    sigma, confidence = _zhuo_sim(*in_bucket(image))
     return np.asarray(sigma)[:height, :width], np.asarray(confidence)[:height, :width]
 
 
@@ -73,7 +74,7 @@ def edge_sigma(value: jax.Array, edges: Bool[jax.Array, "h w"]) -> jax.Array:
 def _zhuo_sim(image: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array]:
     true_size = (size[0], size[1])
     edges = detect_edges(image, size=true_size)
-    sigma = edge_sigma(image.max(-1), edges)
+    sigma = edge_sigma(repeat_border(image.max(-1), true_size), edges)
     weight = edges.astype(image.dtype)
     return propagate(sigma, weight, jnp.zeros_like(weight), image, size=true_size)
 

@@ -41,6 +41,18 @@ def _in_px(unit: str, word: str) -> dict[str, Label]:
 LABELS: dict[str, Label] = {
     **_in_px("radius", "radius"),
     **_in_px("sigma", "sigma"),
+    "mae_without_floor": Label(
+        "MAE without floor",
+        "px",
+        "low",
+        "mean absolute error of the radius, answers below the lowest level of the set as they are",
+    ),
+    "stack_spearman": Label(
+        "Rank along the stack",
+        "",
+        "high",
+        "Spearman's ρ of blur and distance to the sharpest frame, over frames; mean over places",
+    ),
     "low_mae": Label(
         "MAE up to 6 px",
         "px",
@@ -58,26 +70,29 @@ LABELS: dict[str, Label] = {
         "Area under risk-coverage",
         "px",
         "low",
-        "mean error over all shares of most confident pixels (Geifman 2017)",
+        "mean error over all fractions of most confident pixels (Geifman 2017)",
     ),
     "right": Label(
-        "Right", "", "high", "share of pixels whose radius is within 0.5 px or a quarter of it of the truth"
+        "Right",
+        "",
+        "high",
+        "fraction of pixels whose radius is within 0.5 px or a quarter of it of the truth",
     ),
     "calibration_error": Label(
         "Calibration error",
         "",
         "low",
-        "mean difference of confidence and share that is right, by ten bins (Guo et al. 2017)",
+        "mean difference of confidence and fraction that is right, by ten bins (Guo et al. 2017)",
     ),
     "depth_precision": Label(
-        "Depth edges, precision", "", "high", "share within 3 px of a step of the true blur"
+        "Depth edges, precision", "", "high", "fraction within 3 px of a step of the true blur"
     ),
     "depth_recall": Label(
-        "Depth edges, recall", "", "high", "share of true steps within 3 px of a depth edge"
+        "Depth edges, recall", "", "high", "fraction of true steps within 3 px of a depth edge"
     ),
     "depth_f": Label("Depth edges, F", "", "high", "harmonic mean of the two (Martin et al. 2004)"),
     "average_precision": Label("Average precision", "", "high", "area under the precision-recall curve"),
-    "roc_area": Label("ROC area", "", "high", "chance that a blurred pixel scores above a sharp one"),
+    "roc_area": Label("ROC area", "", "high", "probability that a blurred pixel scores above a sharp one"),
     "f_max": Label(
         "F, best threshold", "", "high", "beta² = 0.3, of mean precision and recall (Achanta et al. 2009)"
     ),
@@ -85,7 +100,7 @@ LABELS: dict[str, Label] = {
         "F, adaptive threshold", "", "high", "beta² = 0.3 at twice the mean score (Achanta 2009)"
     ),
     "iou": Label("IoU", "", "high", "of what is blurred, at 0.3 max + 0.7 min of the map (Park et al. 2017)"),
-    "accuracy": Label("Accuracy", "", "high", "share of pixels judged right, at the same threshold"),
+    "accuracy": Label("Accuracy", "", "high", "fraction of pixels judged right, at the same threshold"),
     "score_mae": Label("MAE of score", "", "low", "mean |score − mask|; score 0 at radius 0.5 px, 1 at 6 px"),
     "seconds": Label("Time per image", "s", "low", "median; in brackets where it includes compilation"),
     "megapixels_per_second": Label(

@@ -4,10 +4,9 @@ import csv
 
 import pytest
 
-from eval import __main__, schema
-from eval.published import read_published
+from eval import cli, schema
 from eval.report import tables
-from tests.eval.eval_dummies import squeezed
+from eval.report.published import read_published
 
 HEADER = "dataset,method,citation,dmenet_mae,radius_mae\n"
 
@@ -34,6 +33,7 @@ def test_rows_become_records(tmp_path):
         (HEADER + "rtf,Theirs,,1,2\n", "p.csv:2: must name data set, method and citation"),
         (HEADER + "rtf,Theirs,Doe,1,2,3\n", "p.csv:2: must name .* no more cells"),
         (HEADER + "rtf,Theirs,Doe,1,2\nrtf,Other,Doe,1,low\n", "p.csv:3: could not convert"),
+        (HEADER + "rtf,Theirs,Doe,nan,2\n", "p.csv:2: dmenet_mae must be finite"),
     ],
 )
 def test_bad_files_are_refused(tmp_path, text, message):
@@ -41,7 +41,7 @@ def test_bad_files_are_refused(tmp_path, text, message):
         read_published(_write(tmp_path / "p.csv", text))
 
 
-def test_they_stand_beside_ours_marked_and_win_nothing(tmp_path, capsys):
+def test_they_stand_beside_ours_marked_and_win_nothing(tmp_path, capsys, squeezed):
     out = tmp_path / "out"
     out.mkdir()
     run = schema.Run(
@@ -56,7 +56,7 @@ def test_they_stand_beside_ours_marked_and_win_nothing(tmp_path, capsys):
     rows = "rtf,Theirs,Doe 2020,0.1,\nelsewhere,Theirs,Doe 2020,0.1,\n"
     arguments = ["--published", str(_write(tmp_path / "p.csv", HEADER + rows)), "--output", str(out)]
     for _ in range(2):  # the second time adds nothing
-        assert __main__.main(arguments) == 0
+        assert cli.main(arguments) == 0
     assert len((out / "results.jsonl").read_text().splitlines()) == 4
     printed = squeezed(capsys.readouterr().out)
     assert "| rtf (radius) | Theirs (as published) | | | 0.1 |" in printed and "elsewhere" not in printed

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from eval import baselines
+from eval.methods import baselines
 
 
 def _edges_of_blur(sigma, size=64):
