@@ -4,6 +4,7 @@ Nearly all the time of the tests is compilation. So code is not optimised, which
 compiled programs are kept: all workers share one folder, and so do later runs.
 """
 
+# ruff: noqa: E402 - JAX reads its settings when it is imported
 import os
 import sys
 from collections.abc import Iterator
