@@ -11,7 +11,7 @@ from jaxblur.image import pyramid
 from jaxblur.image.size import Tiles, inside_mask, pad_to_shape, size_bucket
 from jaxblur.multiscale.fuse import fuse, gather
 from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
-from jaxblur.network.readout import EdgeReading, ScaleReading
+from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
 from jaxblur.network.tiles import read_tiles
 from jaxblur.network.weights import Weights
 from jaxblur.propagation.domain_transform import guide_gradient, smooth_guide
@@ -22,7 +22,7 @@ class PaddedPhoto(NamedTuple):
     """A photo, or a smaller copy of it, in the top-left corner of a bucket.
 
     Attributes:
-      pixels: (H, W, 3) sRGB-coded in [0, 1], of the bucket's shape.
+      pixels: (H, W, 3) sRGB-encoded in [0, 1], of the bucket's shape.
       size: (2,) true height and width, int32; may be traced.
       tiles: the bucket.
       scale: number of halvings.

@@ -1,6 +1,6 @@
 """From sharp crops to labelled edge points, on the device: image formation, edges, choice of points.
 
-Everything is a function of one key per sample, so the result does not depend on how samples are shared out among devices.
+Everything is a function of one key per sample. So the result does not depend on how devices divide the samples.
 """
 
 from collections.abc import Callable
