@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Shaped
 from jaxblur.config import Config, MultiScale, SingleScale
 from jaxblur.edges.canny_strips import detect_edges_in_strips
 from jaxblur.image import pyramid
-from jaxblur.image.size import MAX_TILE, Tiles, size_bucket
+from jaxblur.image.size import MAX_TILE, Tiles, equal_tiles
 from jaxblur.image.strips import Strips
 from jaxblur.multiscale.fuse_strips import fuse_in_strips, fusion_passes
 from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
@@ -81,6 +81,7 @@ class InStrips(Stages):
             precision=self.config.precision,
             advance=lambda pixels: self._work.advance(_NETWORK_COST * pixels),
             skip=lambda pixels: self._work.skip(_NETWORK_COST * pixels),
+            workers=2,
         )
         memory.release_unused()
         return reading
@@ -141,7 +142,7 @@ class InStrips(Stages):
         return sparse
 
     def _tiles(self, photo: Photo) -> Tiles:
-        return size_bucket(photo.shape[0], photo.shape[1], max_tile=self.max_tile)
+        return equal_tiles(photo.shape[0], photo.shape[1], side=self.max_tile)
 
     def _strips(self, photo: Photo) -> Strips:
         return Strips.of(photo, self._tiles(photo), pixels=self.strip_pixels)
