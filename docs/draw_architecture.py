@@ -178,9 +178,7 @@ def draw_propagation(canvas: Canvas) -> None:
     canvas.text(starts[1] - gap / 2, y + 26, "+", size=14, bold=True)
     canvas.arrow((starts[2] - gap, y + 21), (starts[2], y + 21))
     guide, level, barriers = 36, _MAP + _MAP_HEIGHT - 16, starts[1] + step / 2
-    canvas.arrow(
-        (x, _ROWS["photo"] + 20), (guide, _ROWS["photo"] + 20), (guide, _MAP + 40), (x, _MAP + 40)
-    )
+    canvas.arrow((x, _ROWS["photo"] + 20), (guide, _ROWS["photo"] + 20), (guide, _MAP + 40), (x, _MAP + 40))
     canvas.arrow((guide, _MAP + 40), (guide, level), (barriers, level), (barriers, y + 42))
     canvas.turned_text(guide - 5, 330, "gradients of the photo")
     canvas.arrow((x + single / 2, _MAP + 80), (x + single / 2, end))

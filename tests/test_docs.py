@@ -50,7 +50,9 @@ def test_what_is_named_exists(page):
 
 def test_files_named_without_their_folder_exist():
     """Such as "canny_strips.py" in a row on another file, and those in the figure."""
-    names = re.findall(r"(?<![\w/.])(?:\w+/)*\w+\.py\b", _text("docs/architecture.md") + draw_architecture.draw())
+    names = re.findall(
+        r"(?<![\w/.])(?:\w+/)*\w+\.py\b", _text("docs/architecture.md") + draw_architecture.draw()
+    )
     known = {path.relative_to(ROOT).as_posix() for top in TOP for path in (ROOT / top).rglob("*.py")}
     assert len(names) > 50
     assert {name for name in names if not any(f"/{path}".endswith(f"/{name}") for path in known)} == set()
