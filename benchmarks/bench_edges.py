@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 import skimage.feature
 import tyro
-from tests.jaxblur.edges.test_canny import oracle, oracle_hysteresis, overlap, spiral
 
 from benchmarks.measure import copy_rate, origin, summary, time_in_turn, write
 from jaxblur.config import PUBLISHED
 from jaxblur.edges.canny import detect_edges, hysteresis
 from jaxblur.files import images
+from tests.jaxblur.edges.test_canny import oracle, oracle_hysteresis, overlap, spiral
 
 
 @dataclasses.dataclass(frozen=True)
