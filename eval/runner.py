@@ -1,4 +1,7 @@
-"""The loop: methods x data sets, image by image into results.jsonl, resumable, each host its own share.
+"""The loop: methods x data sets, image by image into results.jsonl, resumable, each host its own part.
+
+Whenever a run ends, also by a kill, running it again gives the results of a run that was not interrupted: a batch's
+pictures are written before its lines in results.jsonl, each picture appears whole, and lines are only appended.
 
 Photos are decoded in one thread and handed to the method in another, so that the device works while results are scored
 and written. Times therefore are those of a busy machine: on CPU, decoding and scoring take part of it.
@@ -10,10 +13,11 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
 import grain
 import jax
 import numpy as np
@@ -21,7 +25,7 @@ import numpy as np
 import jaxblur
 from eval import schema, scoring
 from eval.datasets import Dataset, Sample
-from eval.methods import Method, Prediction
+from eval.methods import Method, Prediction, check_prediction
 from eval.report import pictures
 from jaxblur.runtime.prefetch import prefetch
 from jaxblur.runtime.provenance import commit
@@ -55,7 +59,7 @@ def evaluate(
     *,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> None:
-    """Run every method on this process's share of every data set and append the results to `output`.
+    """Run every method on this process's part of every data set and append the results to `output`.
 
     Images that `output` already has results for are left out, failures are tried again. The worst images of
     the first method, and the same ones of the others, are kept as pictures.
@@ -68,23 +72,41 @@ def evaluate(
       progress: called with "method on data set", images done and images in all (of this process).
 
     Raises:
-      ValueError: two methods or two data sets have the same name, or `output` has lines that are no results.
+      ValueError: two methods or two data sets have the same name, `output` has lines that are no results, or another
+        run is writing to it.
     """
     for kind, items in (("methods", methods), ("data sets", datasets)):
         names = [item.name for item in items]
         if len(set(names)) < len(names):
             raise ValueError(f"{kind} must have different names, got {', '.join(names)}")
     output.mkdir(parents=True, exist_ok=True)
-    shard = f"-{options.process_index}-of-{options.process_count}" if options.process_count > 1 else ""
-    path = output / f"results{shard}.jsonl"
-    schema.drop_partial_line(path)
-    known, code = schema.read(output), commit()
-    for dataset in datasets:
-        wanted: set[str] | None = None
-        for method in methods:
-            run = _describe(dataset, method, code, options.command)
-            schema.append(path, [run])
-            wanted = _evaluate_one(dataset, method, run, path, known, wanted, options, progress)
+    part = f"-{options.process_index}-of-{options.process_count}" if options.process_count > 1 else ""
+    path = output / f"results{part}.jsonl"
+    with _lock(path):
+        schema.drop_partial_line(path)
+        known, code = schema.read(output), commit()
+        for dataset in datasets:
+            wanted: set[str] | None = None
+            for method in methods:
+                run = _describe(dataset, method, code, options.command)
+                schema.append(path, [run])
+                wanted = _evaluate_one(dataset, method, run, path, known, wanted, options, progress)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Keep other runs from writing to this file; the system lifts the lock of a process that dies."""
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ValueError(
+            f"{path}: another run is writing to it; wait for it, or take another --output"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _evaluate_one(
@@ -101,31 +123,31 @@ def _evaluate_one(
     errors = {
         r.name: pictures.main_error(r.metrics) for r in schema.of_kind(known, schema.Image) if r.run == run.id
     }
-    share = range(options.process_index, len(dataset.names), options.process_count)
-    todo = [i for i in share if dataset.names[i] not in errors]
-    done = len(share) - len(todo)
+    own = range(options.process_index, len(dataset.names), options.process_count)
+    todo = [i for i in own if dataset.names[i] not in errors]
+    done = len(own) - len(todo)
     folder = pictures.folder_of(path.parent, run.id)
     keep = pictures.worst(errors, options.pictures) if wanted is None else wanted
     predict = functools.partial(_predict_batch, method, set(), options)
     read = functools.partial(_read, dataset)
     parts = [todo[start : start + options.batch] for start in range(0, len(todo), options.batch)]
-    progress(f"{method.name} on {dataset.name}", done, len(share))
+    progress(f"{method.name} on {dataset.name}", done, len(own))
     with (
         contextlib.closing(prefetch(read, parts, depth=1)) as decoded,
         contextlib.closing(prefetch(predict, decoded, depth=1)) as predicted,
     ):
         for batch in predicted:
             records, scored = _score_batch(dataset, method, run.id, batch)
-            schema.append(path, records)
             errors |= {r.name: pictures.main_error(r.metrics) for r in records if isinstance(r, schema.Image)}
             if wanted is None:
                 keep = pictures.worst(errors, options.pictures)
             for sample, prediction in scored:
                 if sample.name in keep:
                     pictures.save(folder / f"{sample.name}.npz", dataset, method, sample, prediction)
+            schema.append(path, records)
             done += len(batch.samples)
-            progress(f"{method.name} on {dataset.name}", done, len(share))
-    for name in {dataset.names[i] for i in share} - keep:  # cases that were among the worst for a while only
+            progress(f"{method.name} on {dataset.name}", done, len(own))
+    for name in {dataset.names[i] for i in own} - keep:  # cases that were among the worst for a while only
         (folder / f"{name}.npz").unlink(missing_ok=True)
     return keep
 
@@ -201,10 +223,9 @@ def _predict(method: Method, samples: Sequence[Sample]) -> list[Prediction | str
         logger.warning("%s failed on a batch of %d, trying one by one", method.name, len(samples))
         return [result for sample in samples for result in _predict(method, [sample])]
     for i, (sample, result) in enumerate(zip(samples, results, strict=True)):
-        if isinstance(result, Prediction) and not (
-            result.map.shape == sample.truth.shape and np.isfinite(result.map).all()
-        ):
-            results[i] = f"{sample.name}: {method.name} gave a map of the wrong size, or with NaN"
+        problem = check_prediction(result, sample.truth.shape) if isinstance(result, Prediction) else ""
+        if problem:
+            results[i] = f"{sample.name}: {method.name} {problem}"
     return results
 
 

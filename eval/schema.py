@@ -5,27 +5,40 @@ whole lines makes an evaluation resumable; a last line that was cut off by a cra
 write a file each.
 """
 
-import dataclasses
 import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 PATTERN = "results*.jsonl"
+if TYPE_CHECKING:
+    Number = float
+else:
+    Number = float | None  # None only ever in the file
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
+class _Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Numbers that are undefined are null in the file, as JSON has no NaN, and NaN in Python."""
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "metrics", "curves"):
+            if hasattr(self, name):
+                msgspec.structs.force_setattr(self, name, _null_to_nan(getattr(self, name)))
+
+
+class Run(_Struct, frozen=True, tag="run"):
     """A method on a data set; equal `id` means equal numbers, so that a run can be continued."""
 
     id: str
     dataset: str
     dataset_version: str
     unit: str  # of the ground truth
-    about: dict[str, Any]  # source, citation, licence
+    about: dict[str, Any]  # source, citation, licence, scoring
     count: int  # samples in the data set
     method: str
     method_unit: str
@@ -36,23 +49,21 @@ class Run:
     command: str
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Image:
-    """Results of one photo. Undefined numbers are null in the file and NaN here."""
+class Image(_Struct, frozen=True, tag="image"):
+    """Results of one photo."""
 
     run: str
     name: str
     height: int
     width: int
     device: str  # where it ran, for instance "cpu x 8"
-    seconds: float  # its share of the time its batch took; NaN if the method only reads saved maps
+    seconds: Number  # the time of its batch / photos in it; NaN if the method only reads saved maps
     warm: bool  # whether nothing had to be compiled for it
-    metrics: dict[str, Any]
-    curves: dict[str, Any]
+    metrics: dict[str, Number]
+    curves: dict[str, list[Number]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(_Struct, frozen=True, tag="failure"):
     """A pair or prediction that could not be scored, and why."""
 
     run: str
@@ -60,18 +71,17 @@ class Failure:
     problem: str
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Published:
+class Published(_Struct, frozen=True, tag="published"):
     """What somebody else reports of a method on a data set, to stand beside ours; nothing here has run it."""
 
     dataset: str
     method: str
     citation: str
-    metrics: dict[str, Any]
+    metrics: dict[str, Number]
 
 
 Record = Run | Image | Failure | Published
-_KINDS: dict[str, type[Record]] = {"run": Run, "image": Image, "failure": Failure, "published": Published}
+_decoder = msgspec.json.Decoder(Record)
 _R = TypeVar("_R")
 
 
@@ -80,43 +90,32 @@ def run_id(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def to_line(record: Record) -> str:
+def to_line(record: Record) -> bytes:
     """JSON of one record, without line end.
 
     Raises:
       ValueError: a field has a value of the wrong type.
+      TypeError: a value is no plain Python object.
     """
-    _check(record)
-    kind = next(kind for kind, cls in _KINDS.items() if isinstance(record, cls))
-    return json.dumps({"kind": kind, **_nulled(dataclasses.asdict(record))}, allow_nan=False)
+    line = msgspec.json.encode(record)
+    _decoder.decode(line)
+    return line
 
 
-def from_line(line: str) -> Record:
+def from_line(line: bytes) -> Record:
     """Parse and check one line.
 
     Raises:
       ValueError: not JSON, not a known kind, a field missing, unknown or of the wrong type.
     """
-    fields = json.loads(line)
-    if not isinstance(fields, dict) or fields.get("kind") not in _KINDS:
-        raise ValueError(f"kind must be one of {', '.join(_KINDS)}")
-    cls = _KINDS[fields.pop("kind")]
-    names = {field.name for field in dataclasses.fields(cls)}
-    if fields.keys() != names:
-        raise ValueError(f"{cls.__name__} must have exactly the fields {sorted(names)}, got {sorted(fields)}")
-    for name in ("seconds", "metrics", "curves"):
-        if name in fields:
-            fields[name] = _unnulled(fields[name])
-    record = cls(**fields)
-    _check(record)
-    return record
+    return _decoder.decode(line)
 
 
 def append(path: Path, records: Iterable[Record]) -> None:
     """Append records as whole lines and make sure they are on disk."""
-    text = "".join(to_line(record) + "\n" for record in records)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+    lines = b"".join(to_line(record) + b"\n" for record in records)
+    with path.open("ab") as file:
+        file.write(lines)
         file.flush()
         os.fsync(file.fileno())
 
@@ -129,9 +128,8 @@ def read(folder: Path) -> list[Record]:
     """
     records: list[Record] = []
     for path in sorted(folder.glob(PATTERN)):
-        text = path.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        for number, line in enumerate(whole.splitlines(), 1):
+        data = path.read_bytes()
+        for number, line in enumerate(data[: data.rfind(b"\n") + 1].split(b"\n")[:-1], 1):
             try:
                 records.append(from_line(line))
             except ValueError as error:
@@ -163,38 +161,9 @@ def _key(record: Any) -> tuple[str, ...]:
     return (record.dataset, record.method) if isinstance(record, Published) else (record.run, record.name)
 
 
-def _check(record: Record) -> None:
-    for field in dataclasses.fields(record):
-        value: Any = getattr(record, field.name)
-        expected: Any = dict if field.type == dict[str, Any] else field.type
-        if expected is float and isinstance(value, int) and not isinstance(value, bool):
-            continue
-        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-            raise ValueError(
-                f"{type(record).__name__}.{field.name} must be {expected.__name__}, got {value!r}"
-            )
-    if isinstance(record, (Image, Published)):
-        for name, value in record.metrics.items():
-            if not isinstance(value, (int, float)) or isinstance(value, bool):
-                raise ValueError(f"{type(record).__name__}.metrics[{name!r}] must be a number, got {value!r}")
-    if isinstance(record, Image):
-        for name, values in record.curves.items():
-            if not isinstance(values, list) or not all(isinstance(v, (int, float)) for v in values):
-                raise ValueError(f"Image.curves[{name!r}] must be a list of numbers, got {values!r}")
-
-
-def _nulled(value: Any) -> Any:
-    """NaN as None, because JSON has no NaN."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _nulled(item) for key, item in value.items()}
-    return [_nulled(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _unnulled(value: Any) -> Any:
+def _null_to_nan(value: Any) -> Any:
     if value is None:
         return math.nan
     if isinstance(value, dict):
-        return {key: _unnulled(item) for key, item in value.items()}
-    return [_unnulled(item) for item in value] if isinstance(value, list) else value
+        return {key: _null_to_nan(item) for key, item in value.items()}
+    return [_null_to_nan(item) for item in value] if isinstance(value, list) else value

@@ -6,7 +6,7 @@
     result = jaxblur.estimate(image, weights)
     result.radius, result.confidence
 
-Blur is the radius of a disk in pixels of the image that was passed in. Images are (H, W, 3), sRGB-coded; points
+Blur is the radius of a disk in pixels of the image that was passed in. Images are (H, W, 3), sRGB-encoded; points
 (row, col).
 """
 

@@ -35,7 +35,7 @@ def estimate(
     """Estimate the defocus blur of every pixel of one photo.
 
     Args:
-      image: (H, W, 3) RGB or (H, W) grey array, sRGB-coded; uint8, uint16, or float in [0, 1]. Or the path of a file,
+      image: (H, W, 3) RGB or (H, W) grey array, sRGB-encoded; uint8, uint16, or float in [0, 1]. Or the path of a file,
         or a Pillow image.
       weights: from `load_weights`, or the path of a file; None: the weights that ship with the package.
       edges: (H, W) bool, edge map to use instead of `detect_edges(image)`.
@@ -113,7 +113,7 @@ def estimate_padded(
 
     Args:
       weights: see `load_weights`.
-      image: sRGB-coded in [0, 1], in the top-left corner of a bucket.
+      image: sRGB-encoded in [0, 1], in the top-left corner of a bucket.
       size: true (height, width), int32.
       edges: edge map of the bucket's size, or None to detect them.
       tiles: from `size_bucket`.

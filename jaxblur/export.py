@@ -20,8 +20,8 @@ def export_estimator(weights: Weights, *, height: int, width: int, config: Confi
     """The whole estimate as a serialised StableHLO program, for the kind of device that JAX runs on here.
 
     `jax.export.deserialize(data).call(image, size)` runs it, with JAX and flatbuffers installed. `image` is (H, W, 3)
-    uint8, sRGB-coded RGB, of the size bucket (`in_avals[0].shape`) with the photo in its top-left corner; `size` is the
-    photo's (height, width), int32 (2,). The answer is a dict of the arrays of `BlurEstimate`, valid inside `size`.
+    uint8, sRGB-encoded RGB, of the size bucket (`in_avals[0].shape`) with the photo in its top-left corner. `size` is
+    the photo's (height, width), int32 (2,). The answer is a dict of the arrays of `BlurEstimate`, valid inside `size`.
 
     Args:
       weights: see `load_weights`; they become part of the program.
@@ -48,7 +48,7 @@ def export_estimator(weights: Weights, *, height: int, width: int, config: Confi
 def export_networks(weights: Weights) -> bytes:
     """Both networks, patch-wise, as an ONNX model (extra `onnx`).
 
-    Input: `patches`, (B, 41, 41, 3) float32 for the paper's architecture, sRGB-coded RGB in [0, 1], centred at edge
+    Input: `patches`, (B, 41, 41, 3) float32 for the paper's architecture, sRGB-encoded RGB in [0, 1], centred at edge
     points. Outputs: `blur`, (B, 23) probabilities of the blur levels, and `depth`, (B, 2) of pattern and depth edge.
 
     Raises:

@@ -1,27 +1,40 @@
-"""Strict numerics for every test: no silent promotion or broadcast, eight CPU devices, real float32 products."""
+"""Strict numerics for every test: no silent promotion or broadcast, eight CPU devices, real float32 products.
 
-import atexit
+Nearly all the time of the tests is compilation. So code is not optimised, which halves it and runs fast enough, and
+compiled programs are kept: all workers share one folder, and so do later runs.
+"""
+
+# ruff: noqa: E402 - JAX reads its settings when it is imported
 import os
-import shutil
-import tempfile
+import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
+import platformdirs
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Nearly all the time of the tests is compilation: unoptimised code halves it, and runs fast enough; programs that
-# several processes need are compiled once.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(
-    prefix="jaxblur-tests-", dir=os.environ.get("JAXBLUR_TESTS_CACHE")
-)
-# Workers of `pytest -n` have a folder each, in that of the process that starts and outlives them.
-os.environ.setdefault("JAXBLUR_TESTS_CACHE", os.environ["JAX_COMPILATION_CACHE_DIR"])
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+
+
+def _programs() -> Path:
+    """Folder of compiled programs: one for each set of versions and flags that they depend on."""
+    root = os.environ.get("JAXBLUR_TESTS_CACHE")
+    folder = Path(root) if root else platformdirs.user_cache_path("jaxblur") / "tests"
+    python = "python{}.{}".format(*sys.version_info[:2])
+    return folder / "-".join((python, *(f"{name}{version(name)}" for name in ("jax", "jaxlib", "flax"))))
+
+
+# Every program is kept, however short its compilation. JAX locks the folder only where its size is limited.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_programs())
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2 * 10**9)
 
 import jax
 import numpy as np
 import pytest
 
-atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -2,11 +2,10 @@
 
 import json
 import logging
-import math
 import shutil
 import zlib
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +14,13 @@ import orbax.checkpoint as ocp
 import tensorstore as ts
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from train import renamed
 from train.settings import ConfigChangedError, check_config
 
 _log = logging.getLogger(__name__)
+
+_FORMAT = 2  # of the state; 1, not written, has parameters by former names
+_KEPT = 3  # newest checkpoints; with fewer than two there would be none to fall back on
 
 
 class CheckpointError(RuntimeError):
@@ -39,85 +42,33 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one run in one folder: the last few, and the best by a validation metric."""
+    """The last few checkpoints of one stage of a run, in one folder."""
 
-    def __init__(
-        self,
-        directory: str | Path,
-        *,
-        keep_last: int = 3,
-        best_metric: str = "loss",
-        best_mode: Literal["min", "max"] = "min",
-    ) -> None:
-        """Open a folder of checkpoints.
-
-        Args:
-          directory: folder, made if needed.
-          keep_last: newest checkpoints to keep; at least 2, so that there is one to fall back on.
-          best_metric: name among the metrics given to `save`; the best checkpoint by it is kept besides.
-          best_mode: whether the least or the greatest value is best.
+    def __init__(self, directory: str | Path) -> None:
+        """Open a folder of checkpoints, made if needed.
 
         Raises:
-          ValueError: `keep_last` below 2.
           CheckpointError: the folder cannot be made.
         """
-        if keep_last < 2:
-            raise ValueError(f"keep_last must be at least 2, got {keep_last}")
         self.directory = Path(directory).absolute()
-
-        worst = math.inf if best_mode == "min" else -math.inf
-
-        def quality(metrics: Any) -> float:
-            value = metrics.get(best_metric, worst)
-            return value if math.isfinite(value) else worst
-
         options = ocp.CheckpointManagerOptions(
-            best_fn=quality,
-            best_mode=best_mode,
-            preservation_policy=preservation_policy.AnyPreservationPolicy(
-                [
-                    preservation_policy.LatestN(keep_last),
-                    preservation_policy.BestN(
-                        get_metric_fn=quality,
-                        reverse=best_mode == "min",
-                        n=1,
-                        keep_checkpoints_without_metrics=False,
-                    ),
-                ]
-            ),
-            cleanup_tmp_directories=True,
+            preservation_policy=preservation_policy.LatestN(_KEPT), cleanup_tmp_directories=True
         )
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            _drop_damaged_metrics(self.directory)
             self._manager = ocp.CheckpointManager(self.directory, options=options)
         except OSError as error:
             raise CheckpointError(
                 f"cannot use {self.directory} for checkpoints: {_first_line(error)}"
             ) from error
-        self._best_metric = best_metric
 
     @property
     def steps(self) -> list[int]:
         """Steps of the checkpoints in the folder, ascending."""
         return sorted(self._manager.all_steps())
 
-    @property
-    def best_step(self) -> int | None:
-        """Step of the best checkpoint; None if no checkpoint has the metric."""
-        step = self._manager.best_step()
-        validated = step is not None and self._best_metric in (self._manager.metrics(step) or {})
-        return step if validated else None
-
     def save(
-        self,
-        step: int,
-        state: Any,
-        *,
-        key: jax.Array,
-        config: dict[str, Any],
-        progress: dict[str, Any],
-        metrics: dict[str, float] | None = None,
+        self, step: int, state: Any, *, key: jax.Array, config: dict[str, Any], progress: dict[str, Any]
     ) -> None:
         """Start writing a checkpoint; it counts once it is complete on disk.
 
@@ -127,15 +78,11 @@ class Checkpoints:
           key: () typed PRNG key of the run.
           config: settings of the run, JSON.
           progress: running totals, JSON.
-          metrics: validation metrics of this state, with `best_metric` among them; None: not validated.
 
         Raises:
-          ValueError: `best_metric` is not among the metrics.
           CheckpointError: this or the previous checkpoint cannot be written (no space, no permission);
             nothing half-written stays.
         """
-        if metrics is not None and self._best_metric not in metrics:
-            raise ValueError(f"best_metric must be one of {sorted(metrics)}, got {self._best_metric!r}")
         packed = jax.tree.map(_pack, state)
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(packed))
         free = shutil.disk_usage(self.directory).free
@@ -149,10 +96,11 @@ class Checkpoints:
             },
             "config": config,
             "progress": progress,
+            "format": _FORMAT,
         }
         items = ocp.args.Composite(state=ocp.args.StandardSave(packed), meta=ocp.args.JsonSave(meta))
         try:
-            self._manager.save(step, args=items, metrics=metrics or {}, force=True)
+            self._manager.save(step, args=items, force=True)
         except Exception as error:
             self._fail(error)
 
@@ -213,27 +161,13 @@ class Checkpoints:
             ) from failures[newest]
         return None
 
-    def restore_best(self, like: Any) -> Checkpoint:
-        """The best checkpoint by the metric, or the newest if none was validated.
-
-        Raises:
-          CheckpointError: there is none, or it cannot be read.
-        """
-        step = self.best_step if self.best_step is not None else max(self.steps, default=None)
-        if step is None:
-            raise CheckpointError(f"no checkpoint in {self.directory}")
-        try:
-            return self._read(step, self._read_meta(step), like)
-        except Exception as error:
-            raise CheckpointError(
-                f"checkpoint {step} in {self.directory} cannot be read: {_first_line(error)}"
-            ) from error
-
     def _read_meta(self, step: int) -> dict[str, Any]:
         return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
 
     def _read(self, step: int, meta: dict[str, Any], like: Any) -> Checkpoint:
-        target = jax.tree.map(_empty, like)
+        former = meta.get("format", 1) < _FORMAT
+        built = renamed.former_state(like) if former else like
+        target = jax.tree.map(_empty, built)
         _probe(self.directory / str(step) / "state")
         items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
         packed = self._manager.restore(step, args=items)["state"]
@@ -242,7 +176,9 @@ class Checkpoints:
         for wanted, got in zip(jax.tree.leaves(target), jax.tree.leaves(packed), strict=True):
             if (wanted.shape, wanted.dtype) != (got.shape, got.dtype):
                 raise ValueError(f"it holds {got.dtype}{got.shape} in place of {wanted.dtype}{wanted.shape}")
-        state = jax.tree.map(_unpack, packed, like)
+        state = jax.tree.map(_unpack, packed, built)
+        if former:
+            state = renamed.present_state(like, state)
         data = jnp.asarray(np.array(meta["key"]["data"], np.uint32))
         key = jax.random.wrap_key_data(data, impl=meta["key"]["impl"])
         return Checkpoint(step, state, key, meta["config"], meta["progress"])
@@ -253,6 +189,20 @@ class Checkpoints:
         raise CheckpointError(
             f"cannot write a checkpoint to {self.directory}: {_first_line(error)}; those before it are intact"
         ) from error
+
+
+def newest_settings(directory: Path) -> dict[str, Any] | None:
+    """Settings in the newest checkpoint of a folder, JSON; None without one that can be read.
+
+    Needs none of Orbax's machinery, so that settings can be compared before anything else is done.
+    """
+    steps = [int(path.name) for path in directory.glob("*") if path.name.isdigit()]
+    for step in sorted(steps, reverse=True):
+        try:
+            return json.loads((directory / str(step) / "meta" / "metadata").read_text())["config"]
+        except (OSError, ValueError, KeyError, TypeError):  # damaged: `restore_latest` warns of it
+            continue
+    return None
 
 
 def _is_key(leaf: Any) -> bool:
@@ -291,16 +241,6 @@ def _probe(folder: Path) -> None:
     names = store.list().result()
     if not names or not all(store.read(name).result().value for name in names):  # a lost file reads as empty
         raise ValueError("arrays are missing")
-
-
-def _drop_damaged_metrics(directory: Path) -> None:
-    """Remove unreadable metrics of checkpoints, which would keep Orbax from opening the folder at all."""
-    for file in directory.glob("*/metrics/metrics"):
-        try:
-            json.loads(file.read_text())
-        except ValueError:
-            _log.warning("the validation metrics of checkpoint %s are damaged and ignored", file.parts[-3])
-            file.unlink()
 
 
 def _first_line(error: Exception) -> str:

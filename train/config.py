@@ -8,64 +8,47 @@ from typing import Literal
 
 from jaxblur.config import Precision
 from jaxblur.network.config import NetworkConfig
-from train.data.source import DataConfig
-from train.scenes.config import SceneConfig
+from train.camera import KERNEL_SIZE, CameraConfig
+from train.data.config import DataConfig
+from train.scenes.config import SCENE_CAMERA, SceneConfig
+from train.settings import check_counts, check_fractions
 
-STAGES = ("blur", "edges", "dense", "joint")
+STAGES = ("blur", "edges", "multiscale", "joint")
 """In the order in which they are trained; "joint" only if it is asked for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FormationConfig:
-    """How sharp crops become the camera's: each range is drawn from uniformly, each share is a probability per view."""
+    """How sharp crops become blurred views. Ranges are drawn uniformly; probabilities are per view."""
 
     min_radius: float = 0.5  # px, disk
     max_radius: float = 6.0
-    wide_share: float = 0.0  # of views blurred beyond that, their label being the last level
-    wide_radius: float = 24.0  # px, up to which; uniform in the logarithm
-    sharp_share: float = 0.08  # of views left exactly sharp (radius 0.5 and less is a delta)
-    soft_share: float = 0.0  # of views whose lens is soft, see `synthesis.soft_kernel`
-    faint_share: float = 0.0  # of views of scenes of less contrast
-    contrast: tuple[float, float] = (0.15, 1.0)  # of these; uniform in the logarithm
+    wide_probability: float = 0.0  # of blur beyond `max_radius`, whose label is the last level
+    wide_radius: float = 24.0  # px, up to which; drawn log-uniformly
+    sharp_probability: float = 0.08  # of views left exactly sharp (radius 0.5 and less is a delta)
     levels: tuple[float, ...] = ()  # draw from these radii instead of the whole range
-    linear_share: float = 0.5  # blurred in linear light; the others on coded values
-    noise_share: float = 0.75
-    max_noise: float = 0.02  # standard deviation of read noise, coded values
-    jpeg_share: float = 0.5
-    jpeg_quality: tuple[float, float] = (60.0, 97.0)
-    layer_sharp_share: float = 0.3  # of the layers of composites
-    same_share: float = 0.25  # of composites whose layers have the same blur: no depth edge
+    camera: CameraConfig = CameraConfig()
+    max_noise: float = 0.02  # standard deviation of read noise, gamma-encoded values
+    layer_sharp_probability: float = 0.3  # of the layers of composites
+    same_probability: float = 0.25  # of composites whose layers have the same blur: no depth edge
 
     def __post_init__(self) -> None:
         if not 0 < self.min_radius < self.max_radius <= 7:
             raise ValueError(
                 f"radii must satisfy 0 < min < max <= 7, got {self.min_radius}, {self.max_radius}"
             )
-        if self.wide_radius <= self.max_radius:
+        if not self.wide_radius > self.max_radius:
             raise ValueError(
                 f"wide_radius must be above max_radius {self.max_radius}, got {self.wide_radius}"
             )
-        if not 0 < self.contrast[0] <= self.contrast[1] <= 1:
-            raise ValueError(f"contrast must be in (0, 1], lowest first, got {self.contrast}")
-        shares = (
-            "wide_share",
-            "sharp_share",
-            "soft_share",
-            "faint_share",
-            "linear_share",
-            "noise_share",
-            "jpeg_share",
-            "layer_sharp_share",
-            "same_share",
-        )
-        for name in shares:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0 <= self.max_noise <= 1:
+            raise ValueError(f"max_noise must be in [0, 1], got {self.max_noise}")
+        check_fractions(self)
 
     @property
     def kernel_size(self) -> int:
         """Side of the kernels of the blur stage, px; odd."""
-        return 2 * math.ceil(self.wide_radius) + 1 if self.wide_share > 0 else 15
+        return 2 * math.ceil(self.wide_radius) + 1 if self.wide_probability > 0 else KERNEL_SIZE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,9 +59,9 @@ class OptimiserConfig:
     rate: float = 1e-2  # of Muon, times 0.2 sqrt(largest dimension)
     adam_rate: float = 1e-3
     warmup_steps: int = 40
-    decay_share: float = 0.4  # last part of the run, in which the rate falls to zero
+    decay_fraction: float = 0.4  # last part of the run, in which the rate falls to zero
     clip_norm: float = 1.0
-    dense_l2: float = 0.0  # L2 penalty on the dense layers' kernels
+    dense_l2: float = 0.0  # L2 penalty on the kernels of the dense layers
     average: float = 0.999  # decay of the averaged weights; 0 switches averaging off
 
     def __post_init__(self) -> None:
@@ -86,6 +69,7 @@ class OptimiserConfig:
             raise ValueError(f"optimiser must be muon or adam, got {self.name!r}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average must be in [0, 1), got {self.average}")
+        check_fractions(self)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,51 +82,47 @@ class StageConfig:
     view_size: int = 72  # px; edge points lie in its inner part, view_size - 40
     points: int = 128  # edge points used per view, at most
     scene_views: int = 0  # cut from composed scenes with each content
-    depth_share: float = 0.3  # largest share of depth edges among them, edge stage
+    depth_fraction: float = 0.3  # largest part of them that are depth edges, edge stage
     optimiser: OptimiserConfig = OptimiserConfig()
 
     def __post_init__(self) -> None:
         if self.view_size < 48:
             raise ValueError(f"view_size must be at least 48 px, got {self.view_size}")
-        if not 0 < self.depth_share < 1:
-            raise ValueError(f"depth_share must be in (0, 1), got {self.depth_share}")
-        for name in ("steps", "contents", "views", "points"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.depth_fraction < 1:
+            raise ValueError(f"depth_fraction must be in (0, 1), got {self.depth_fraction}")
+        check_counts(self, "steps", "contents", "views", "points")
         if self.scene_views < 0:
             raise ValueError(f"scene_views must not be negative, got {self.scene_views}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DenseConfig:
-    """The third stage: composed scenes, some of them per step, read once by the networks of the first two."""
+class MultiscaleConfig:
+    """The third stage: composed scenes, a batch of them per step, read once by the networks of the first two."""
 
     steps: int = 300
-    scenes: int = 448  # composed for training
-    held_out: int = 32
+    training_scenes: int = 448
+    held_out_scenes: int = 32
     optimiser: OptimiserConfig = OptimiserConfig(
-        rate=3e-2, adam_rate=0.1, average=0.98, decay_share=0.5, warmup_steps=20
+        rate=3e-2, adam_rate=0.1, average=0.98, decay_fraction=0.5, warmup_steps=20
     )
 
     def __post_init__(self) -> None:
-        for name in ("steps", "scenes", "held_out"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_counts(self, "steps", "training_scenes", "held_out_scenes")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JointConfig:
-    """The fourth stage: everything at once, on the dense map of composed scenes."""
+    """The fourth stage: networks and multiscale parameters at once, on the whole map of composed scenes."""
 
     steps: int = 1000
-    scenes: int = 8  # per step, over all devices
+    scenes_per_step: int = 8  # over all devices
     reading_weight: float = 1.0  # of the relative error of readings at edges, beside the loss of the map
-    optimiser: OptimiserConfig = OptimiserConfig(name="adam", adam_rate=1e-4, average=0.99, decay_share=0.5)
+    optimiser: OptimiserConfig = OptimiserConfig(
+        name="adam", adam_rate=1e-4, average=0.99, decay_fraction=0.5
+    )
 
     def __post_init__(self) -> None:
-        for name in ("steps", "scenes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_counts(self, "steps", "scenes_per_step")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -155,8 +135,7 @@ class ValidationConfig:
     statistics_batches: int = 50  # forward passes that re-estimate batch statistics for the averaged weights
 
     def __post_init__(self) -> None:
-        if self.contents < 1:
-            raise ValueError(f"contents must be at least 1, got {self.contents}")
+        check_counts(self, "contents", "points", "statistics_batches")
         if not self.radii or not all(0 < radius <= 7 for radius in self.radii):
             raise ValueError(f"radii must be one or more in (0, 7] px, got {self.radii}")
 
@@ -169,26 +148,36 @@ class TrainConfig:
     network: NetworkConfig
     blur: StageConfig
     edges: StageConfig
-    dense: DenseConfig = DenseConfig()
+    multiscale: MultiscaleConfig = MultiscaleConfig()
     joint: JointConfig = JointConfig()
-    scene: SceneConfig = SceneConfig(view_size=288, scenes=8)  # of the third stage
-    # Of the others: collages and faint scenes are for the networks; collages made the third stage worse.
-    network_scene: SceneConfig = SceneConfig(view_size=288, scenes=8, collage_share=0.4, faint_share=0.4)
-    scenes: int = 0  # composed for the first two stages, which cut views from them, and the fourth
+    multiscale_scene: SceneConfig = SceneConfig(view_size=288, scenes_per_batch=8)
+    # The networks see collages and low contrast as well; collages made the multiscale stage worse.
+    network_scene: SceneConfig = SceneConfig(
+        view_size=288,
+        scenes_per_batch=8,
+        collage_probability=0.4,
+        camera=dataclasses.replace(SCENE_CAMERA, low_contrast_probability=0.4),
+    )
+    network_scene_count: int = (
+        0  # composed for the stages blur and edges, which cut views from them, and joint
+    )
     formation: FormationConfig = FormationConfig()
     validation: ValidationConfig = ValidationConfig()
     data: DataConfig
     precision: Precision = "float32"  # see `jaxblur.config.Config`
     seed: int = 0
     initial: Path | None = None  # variables.safetensors of an earlier run, to start from
-    third_stage: Path | None = None  # weights.safetensors whose third stage to take instead of training one
+    multiscale_from: Path | None = (
+        None  # weights.safetensors whose multiscale stage to take instead of training one
+    )
 
     def __post_init__(self) -> None:
         wanted = self.blur.scene_views + self.edges.scene_views > 0
-        if self.scenes < 0 or wanted != (self.scenes > 0):
+        if self.network_scene_count < 0 or wanted != (self.network_scene_count > 0):
             raise ValueError(
-                f"scenes must be {'at least 1' if wanted else '0'} with stages that cut "
-                f"{self.blur.scene_views} and {self.edges.scene_views} views from them, got {self.scenes}"
+                f"network_scene_count must be {'at least 1' if wanted else '0'} with stages that cut "
+                f"{self.blur.scene_views} and {self.edges.scene_views} views from scenes, "
+                f"got {self.network_scene_count}"
             )
 
 
@@ -205,25 +194,27 @@ def default(data: DataConfig) -> TrainConfig:
 
     Three crops in ten go through a soft lens: real lenses have rims less sharp than a disk's, and networks that saw
     none read them too low. Four in ten show less contrast, as in haze or dim light: networks that saw none take what is
-    faint for blurred.
+    low in contrast for blurred.
 
     Radii go beyond the last level, some of them far, so that what is blurrier still is read as the last level and not
-    below it: the scales of the pyramid rely on it.
+    below it: what the smaller copies of a photo are read for relies on it.
     """
     return TrainConfig(
         preset="default",
         network=_DEFAULT_NETWORK,
         blur=StageConfig(steps=20000, contents=64, views=1, points=2, scene_views=1),
         edges=StageConfig(steps=2000, contents=32, views=1, points=4, scene_views=1),
-        scenes=2048,
+        network_scene_count=2048,
         formation=FormationConfig(
             max_radius=7.0,
-            wide_share=0.12,
-            sharp_share=0.15,
-            soft_share=0.3,
-            faint_share=0.4,
-            noise_share=0.5,
-            jpeg_share=0.4,
+            wide_probability=0.12,
+            sharp_probability=0.15,
+            camera=CameraConfig(
+                soft_probability=0.3,
+                low_contrast_probability=0.4,
+                noise_probability=0.5,
+                jpeg_probability=0.4,
+            ),
         ),
         data=data,
     )
@@ -232,13 +223,13 @@ def default(data: DataConfig) -> TrainConfig:
 def paper(data: DataConfig) -> TrainConfig:
     """What is known of the paper's recipe.
 
-    250 + 250 photos blurred as a whole on coded values at the 23 levels; 200 objects over 200 backgrounds at 4 levels;
-    softmax cross-entropy, Adam with default betas, Glorot init, dropout on the dense layers, strong L2 on E-Net's.
-    Number of steps, rates, dropout and the L2 strength are not known; these are ours.
+    250 + 250 photos blurred as a whole on gamma-encoded values at the 23 levels; 200 objects over 200 backgrounds at
+    4 levels; softmax cross-entropy, Adam with default betas, Glorot init, dropout on the dense layers, strong L2 on
+    E-Net's. Number of steps, rates, dropout and the L2 strength are not known; these are ours.
     """
     network = NetworkConfig(dropout=0.5)
     adam = OptimiserConfig(
-        name="adam", adam_rate=1e-3, average=0.0, decay_share=0.0, warmup_steps=0, clip_norm=0.0
+        name="adam", adam_rate=1e-3, average=0.0, decay_fraction=0.0, warmup_steps=0, clip_norm=0.0
     )
     return TrainConfig(
         preset="paper",
@@ -248,29 +239,31 @@ def paper(data: DataConfig) -> TrainConfig:
             steps=5000, contents=16, views=1, optimiser=dataclasses.replace(adam, dense_l2=1e-2)
         ),
         formation=FormationConfig(
-            levels=network.levels, sharp_share=0.0, linear_share=0.0, noise_share=0.0, jpeg_share=0.0
+            levels=network.levels,
+            sharp_probability=0.0,
+            camera=CameraConfig(linear_probability=0.0, noise_probability=0.0, jpeg_probability=0.0),
         ),
         data=data,
     )
 
 
 def smoke(data: DataConfig) -> TrainConfig:
-    """A few steps of everything, in a minute on CPU: proves that it runs, learns next to nothing."""
+    """A few steps of everything with tiny networks, in two minutes of one CPU core: proves that it runs."""
     full = default(data)
     small = functools.partial(dataclasses.replace, view_size=96, max_radius=8.0, slices=4)
+    few = {"contents": 2, "view_size": 48, "points": 4, "views": 1, "scene_views": 1}
     return dataclasses.replace(
         full,
         preset="smoke",
-        blur=dataclasses.replace(
-            full.blur, steps=12, contents=2, views=1, view_size=64, points=64, scene_views=1
-        ),
-        scenes=8,
-        edges=dataclasses.replace(full.edges, steps=6, contents=2, view_size=64, points=64),
-        dense=DenseConfig(steps=4, scenes=8, held_out=8),
-        joint=JointConfig(steps=2),
-        scene=small(full.scene),
+        network=dataclasses.replace(full.network, width=4, hidden=(8, 8)),
+        blur=dataclasses.replace(full.blur, steps=6, **few),
+        edges=dataclasses.replace(full.edges, steps=4, **few),
+        network_scene_count=8,
+        multiscale=MultiscaleConfig(steps=3, training_scenes=8, held_out_scenes=8),
+        joint=JointConfig(steps=2, scenes_per_step=2),
+        multiscale_scene=small(full.multiscale_scene),
         network_scene=small(full.network_scene),
-        validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=32, statistics_batches=4),
+        validation=ValidationConfig(contents=2, radii=(0.5, 3.0, 6.0), points=8, statistics_batches=2),
     )
 
 
@@ -279,7 +272,12 @@ PRESETS = {"default": default, "paper": paper, "smoke": smoke}
 
 def step_rows(config: TrainConfig) -> int:
     """Among how many devices, or a divisor of it, the steps of all stages can be shared out evenly."""
-    return math.gcd(config.blur.contents, config.edges.contents, config.scene.scenes, config.joint.scenes)
+    return math.gcd(
+        config.blur.contents,
+        config.edges.contents,
+        config.multiscale_scene.scenes_per_batch,
+        config.joint.scenes_per_step,
+    )
 
 
 def scale_rates(config: TrainConfig, factor: float) -> TrainConfig:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -70,9 +70,6 @@ def run(
     log_every: int = 50,
     validate_every: int = 1000,
     save_every: int = 1000,
-    keep_last: int = 3,
-    best_metric: str = "loss",
-    best_mode: Literal["min", "max"] = "min",
     allow_config_change: bool = False,
     max_seconds: float | None = None,
     devices: parallel.Devices = None,
@@ -92,9 +89,6 @@ def run(
       log_every: steps between two lines of the curve.
       validate_every: steps between validations; each one saves as well, and so does the last step.
       save_every: steps between checkpoints.
-      keep_last: newest checkpoints to keep.
-      best_metric: validation metric whose best checkpoint is kept besides.
-      best_mode: whether its least or greatest value is best.
       allow_config_change: go on although `config_dict` differs from that of the checkpoint.
       max_seconds: stop after this time, counted from the first step.
       devices: as in `parallel.map_devices`.
@@ -103,9 +97,9 @@ def run(
       The state as NumPy arrays, at `num_steps`, or earlier if the run was told to stop: look at its `step`.
 
     Raises:
-      ValueError: a count below 1, or `best_metric` not among the validation metrics.
+      ValueError: a count below 1.
       NonFiniteError: a metric or the state became infinite or NaN.
-      checkpoints.ConfigChangedError, checkpoints.CheckpointError: see there.
+      settings.ConfigChangedError, checkpoints.CheckpointError: see there.
     """
     counts = dict(
         num_steps=num_steps, log_every=log_every, validate_every=validate_every, save_every=save_every
@@ -116,9 +110,7 @@ def run(
     folder, config = Path(workdir), {**config_dict, "seed": seed}
     init_key, key = jax.random.split(jax.random.key(seed))
     state, step, totals = stage.init(init_key), 0, Totals()
-    checkpoints = Checkpoints(
-        folder / "checkpoints", keep_last=keep_last, best_metric=best_metric, best_mode=best_mode
-    )
+    checkpoints = Checkpoints(folder / "checkpoints")
     with contextlib.ExitStack() as stack:
         stack.callback(checkpoints.close)
         stop = stack.enter_context(_stop_signals())
@@ -136,10 +128,13 @@ def run(
         live, keys = (parallel.replicate(tree, devices=devices) for tree in (state, key))
         batches = prefetch(lambda i: parallel.shard(stage.batch(i), devices=devices), range(step, num_steps))
         stack.enter_context(contextlib.closing(batches))
+        _log.info("%s: the program of a step is compiled first, which may take minutes", stage.name)
         seconds_before, start, first = totals.seconds, time.monotonic(), step
         for batch in batches:
             live, metrics = mapped(live, batch, keys)
             step += 1
+            if step == first + 1:
+                _log.info("%s: compiled in %.0f s", stage.name, time.monotonic() - start)
             totals.add(step, metrics)
             elapsed = time.monotonic() - start
 
@@ -163,13 +158,13 @@ def run(
             if not save_due:
                 continue
 
-            state, values = parallel.unreplicate(live), None
+            state = parallel.unreplicate(live)
             _stop_if(_fault(state, step), stage.name, checkpoints)
             if validate_due:
                 values = {name: float(value) for name, value in stage.validate(state).items()}
                 if writers is not None:
                     writers.validation(step, values, totals=totals)
-            checkpoints.save(step, state, key=key, config=config, progress=totals.progress(), metrics=values)
+            checkpoints.save(step, state, key=key, config=config, progress=totals.progress())
             if stopping and step < num_steps:
                 checkpoints.wait()
                 _log.info(

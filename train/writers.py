@@ -18,6 +18,10 @@ from jaxblur.runtime import parallel
 
 _log = logging.getLogger(__name__)
 
+CONSOLE = Console(stderr=True)
+"""Where progress is shown, as a bar on a terminal, else as log lines. The log must use it too: bar and lines of two
+consoles print into each other."""
+
 _STEPS_AHEAD = 2  # steps handed to the device before the host waits for an older one
 
 
@@ -114,7 +118,7 @@ class Writers:
     """
 
     def __init__(
-        self, folder: Path, *, name: str, step: int, num_steps: int, console: Console | None = None
+        self, folder: Path, *, name: str, step: int, num_steps: int, console: Console = CONSOLE
     ) -> None:
         """Open the writers.
 
@@ -123,13 +127,12 @@ class Writers:
           name: what is trained, for the eye.
           step: step the run goes on from.
           num_steps: last step.
-          console: where progress is shown, as a bar on a terminal, else as log lines; None: standard error.
+          console: where progress is shown.
         """
         self._name, self._num_steps, self._validation = name, num_steps, ""
         self._curve = Curve(folder / "curve.jsonl", step=step)
         self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
-        shown_on = console or Console(stderr=True)
-        self._bar = _progress(shown_on) if shown_on.is_terminal else None
+        self._bar = _progress(console) if console.is_terminal else None
         if self._bar is not None:
             self._bar.start()
             self._task = self._bar.add_task(name, total=num_steps, completed=step, status="")

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from eval.datasets.structs import Dataset, MissingDataset, Sample, Unit
+from eval.datasets.structs import Dataset, MissingDataset, Protocol, Sample, Unit
 from jaxblur.files import images
 
 
@@ -34,7 +35,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC):
     an example with a `problem`, so that nothing is lost in silence.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")  # 1.1.0: infinite and negative truths are problems
     url_infos = (
         None  # nothing is downloaded; to look it up, TFDS 4.9.10 needs a package that it does not ask for
     )
@@ -43,7 +44,9 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC):
     CITATION: ClassVar[str]
     LICENCE: ClassVar[str]
     LAYOUT: ClassVar[str]
-    PROTOCOL: ClassVar[str] = ""
+    SCORING: ClassVar[str] = ""  # how it is scored where that is special, for the report
+    PROTOCOL: ClassVar[Protocol] = ""
+    FLOOR: ClassVar[float] = 0.0  # px of radius, see `Dataset`
 
     @classmethod
     @abc.abstractmethod
@@ -106,9 +109,26 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC):
         if image.shape[:2] != truth.shape:
             (h, w), (truth_h, truth_w) = image.shape[:2], truth.shape
             raise ValueError(f"{pair.truth.name}: is {truth_w}x{truth_h} px, but its photo is {w}x{h} px")
-        if not np.isfinite(truth).any():
-            raise ValueError(f"{pair.truth.name}: knows the truth of no pixel")
+        self._check_truth(pair.truth.name, truth)
         return image, truth
+
+    def _check_truth(self, name: str, truth: np.ndarray) -> None:
+        if np.isinf(truth).any():
+            raise ValueError(f"{name}: holds infinite values; unknown ones must be NaN")
+        known = truth[np.isfinite(truth)]
+        if not known.size:
+            raise ValueError(f"{name}: knows the truth of no pixel")
+        low, high = float(known.min()), float(known.max())
+        if low < 0 or (self.unit == "mask" and high > 1):
+            rule = "0 to 1 (see --map-scale)" if self.unit == "mask" else "px, not negative"
+            raise ValueError(
+                f"{name}: must hold a {self.unit} of {rule}, but its values are {low:g} to {high:g}"
+            )
+
+    @property
+    def unit(self) -> Unit:
+        """Of the ground truth."""
+        return self.UNIT
 
 
 def open_pairs(
@@ -156,15 +176,13 @@ def open_pairs(
         example = source[index]
         name, problem = example["name"].decode(), example["problem"].decode()
         image, truth = example["image"], example["truth"]
+        if not problem and min(image.shape[:2]) < reduce:
+            problem = f"{name}: too small to be reduced by {reduce}"
         if problem:
             return Sample(name=name, image=image, truth=truth, problem=problem)
-        if min(image.shape[:2]) < reduce:
-            return Sample(
-                name=name, image=image, truth=truth, problem=f"{name}: too small to be reduced by {reduce}"
-            )
         return reduce_sample(name, image, truth if unit == "mask" else truth / np.float32(reduce), reduce)
 
-    unit = options.get("unit", builder_class.UNIT)
+    unit = builder.unit
     return Dataset(
         name=name + (f"/{reduce}" if reduce > 1 else "") + (f" ({split})" if split != "test" else ""),
         unit=unit,
@@ -175,8 +193,10 @@ def open_pairs(
             "source": builder_class.SOURCE,
             "citation": builder_class.CITATION,
             "licence": builder_class.LICENCE,
+            "scoring": builder_class.SCORING,
         },
-        protocol=builder_class.PROTOCOL if reduce == 1 else "",
+        protocol="" if reduce > 1 and builder_class.PROTOCOL == "dmenet" else builder_class.PROTOCOL,
+        floor=builder_class.FLOOR,
     )
 
 
@@ -190,11 +210,15 @@ def reduce_sample(name: str, image: np.ndarray, truth: np.ndarray, factor: int) 
     blocks = image[:height, :width].reshape(height // factor, factor, width // factor, factor, 3)
     values = blocks.mean((1, 3), dtype=np.float64) * (255 / 65535)
     middle = slice(factor // 2, None, factor)
+    truth = truth[:height, :width][middle, middle]
     return Sample(
         name=name,
         image=np.round(values).astype(np.uint8),
-        truth=truth[:height, :width][middle, middle],
+        truth=truth,
         scale=float(factor),
+        problem=""
+        if np.isfinite(truth).any()
+        else f"{name}: reduced by {factor}, it knows the truth of no pixel",
     )
 
 
@@ -202,6 +226,15 @@ def match_files(photos: Sequence[Path], truths: Mapping[str, Path], key: Callabl
     """Pair photos with truths of the same key; what is left alone becomes a pair with a None."""
     by_key = {key(path): path for path in photos}
     return [Pair(name, by_key.get(name), truths.get(name)) for name in sorted(by_key | dict(truths))]
+
+
+def match_stems(folder: Path, names: re.Pattern[str]) -> list[Pair]:
+    """Pairs NAME.png, NAME.npz of the names that match, all in one folder."""
+    photos, truths = (
+        [path for path in list_files(folder, (suffix,)) if names.fullmatch(path.stem)]
+        for suffix in (".png", ".npz")
+    )
+    return match_files(photos, {path.stem: path for path in truths}, lambda path: path.stem)
 
 
 def list_files(folder: Path, suffixes: Sequence[str] = images.PHOTO_SUFFIXES) -> list[Path]:

@@ -26,9 +26,14 @@ class Folder(base.PairBuilder):
     def __init__(self, *, unit: base.Unit = "radius", map_scale: float = 1.0, **arguments: Any) -> None:
         """Args: unit: of the maps; map_scale: stored value times this is in that unit; the rest as in
         TFDS."""
-        del unit  # only says what the values mean; `open_pairs` passes it on
+        self._unit: base.Unit = unit
         self._map_scale = map_scale
         super().__init__(**arguments)
+
+    @property
+    def unit(self) -> base.Unit:
+        """As the user states."""
+        return self._unit
 
     @classmethod
     def find_pairs(cls, folder: Path) -> dict[str, list[base.Pair]]:

@@ -11,7 +11,8 @@ from eval.datasets import base, reading
 class Rtf(base.PairBuilder):
     """22 real photos of 360x360 px with a blur map, disk radius 0.5 to 6 px in steps of 0.25.
 
-    The right 20 columns are left out of photo and map, as all its users do.
+    The right 20 columns are left out of photo and map, as all its users do. The lowest level, 0.5 px, stands for all
+    that is sharp, so answers below it count as 0.5; the error without this is listed beside.
     """
 
     UNIT = "radius"
@@ -24,6 +25,11 @@ class Rtf(base.PairBuilder):
     LAYOUT = "image_01.png ... image_22.png and map_01.mat ... map_22.mat (array blurMap) in one folder"
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"{SOURCE}: {LAYOUT}"
     PROTOCOL = "dmenet"
+    FLOOR = 0.5
+    SCORING = (
+        "Answers below 0.5 px, the lowest level of the set, count as 0.5 px, because that level stands for all that is "
+        "sharp (not so in MAE without floor and in DMENet's measures)."
+    )
 
     @classmethod
     def find_pairs(cls, folder: Path) -> dict[str, list[base.Pair]]:

@@ -6,8 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-Unit = Literal["radius", "sigma", "mask"]
-"""Of a ground truth: disk radius or Gaussian sigma, px of the photo; or 1 = out of focus, 0 = in focus."""
+Unit = Literal["radius", "sigma", "mask", "frames"]
+"""Of a ground truth: disk radius or Gaussian sigma, px of the photo; 1 = out of focus, 0 = in focus; or distance to
+the frame of a focus stack in which the place is sharpest, in frames."""
+
+Protocol = Literal["", "dmenet", "affine"]
+"""How a data set is scored beside the usual measures: also by the RTF protocol of DMENet; or only by what an affine map
+of the estimate leaves as it is, because the scale of the truth is not sure."""
 
 
 class MissingDataset(Exception):
@@ -38,13 +43,15 @@ class Dataset:
     """A split of a data set, ready to read; reading an item decodes it.
 
     Attributes:
-      name: as on the command line, with what changes the numbers ("scenes/3").
+      name: as on the command line, with what changes the numbers ("pixel4/3").
       unit: of the ground truth.
       version: of the builder, with a fingerprint of the files it was prepared from.
       names: of the samples, in order.
       read: index -> sample.
-      about: source, citation and licence note, for the report.
-      protocol: "dmenet" where the RTF protocol of DMENet applies.
+      about: source, citation and licence, and how it is scored where that is special; for the report.
+      protocol: how it is scored.
+      floor: lowest level of the truth, px of radius in the original photo, where it stands for all that is sharp:
+        answers below it count as this level. 0 where there is none.
     """
 
     name: str
@@ -53,4 +60,5 @@ class Dataset:
     names: Sequence[str]
     read: Callable[[int], Sample]
     about: Mapping[str, str]
-    protocol: str = ""
+    protocol: Protocol = ""
+    floor: float = 0.0

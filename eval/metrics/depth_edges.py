@@ -35,7 +35,7 @@ def match_edges(
 ) -> tuple[float, float, float]:
     """Precision, recall and their harmonic mean F of an edge map, within a tolerance.
 
-    Precision is the share of estimated edge pixels within `tolerance` px of a true one; recall the share of
+    Precision is the fraction of estimated edge pixels within `tolerance` px of a true one; recall the fraction of
     true ones within `tolerance` of an estimated one. Unlike in the benchmark cited, several pixels may match
     the same one.
 

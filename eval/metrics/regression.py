@@ -1,51 +1,44 @@
 """Errors of a blur map against a ground truth in px, over the pixels where it is known.
 
-Every function takes flat arrays of equal length, floating-point, and `valid`, True where a value counts. What
-is not valid may be anything but NaN. With nothing valid the result is NaN. All are jit-able.
+Every function takes flat float64 arrays of equal length that hold nothing but what counts: no NaN, no mask. Of empty
+arrays the result is NaN.
 """
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+import scipy.stats
+from jaxtyping import Float64
 
-from eval.metrics._sorting import average_ranks
 from jaxblur.units import TABLE_RADIUS, TABLE_SIGMA
 
 _IRLS_STEPS = 60  # leaves about 1e-4 of the error; 15 would leave 5e-3
 _MAX_SIGMA = TABLE_SIGMA[-1]
 
-
-def masked_mean(values: Float[Array, " n"], valid: Bool[Array, " n"]) -> Float[Array, ""]:
-    """Mean of the valid values."""
-    return jnp.sum(jnp.where(valid, values, 0)) / jnp.sum(valid).astype(values.dtype)
+Values = Float64[np.ndarray, " n"]
 
 
-def mean_absolute_error(
-    estimate: Float[Array, " n"], truth: Float[Array, " n"], valid: Bool[Array, " n"]
-) -> Float[Array, ""]:
+def mean(values: Float64[np.ndarray, "..."]) -> float:
+    """Mean; NaN of nothing."""
+    return float(values.mean()) if values.size else np.nan
+
+
+def mean_absolute_error(estimate: Values, truth: Values) -> float:
     """MAE, in the unit of the inputs."""
-    return masked_mean(jnp.abs(estimate - truth), valid)
+    return mean(np.abs(estimate - truth))
 
 
-def mean_square_error(
-    estimate: Float[Array, " n"], truth: Float[Array, " n"], valid: Bool[Array, " n"]
-) -> Float[Array, ""]:
+def mean_square_error(estimate: Values, truth: Values) -> float:
     """MSE, in the squared unit of the inputs; its root is the RMSE."""
-    return masked_mean(jnp.square(estimate - truth), valid)
+    return mean(np.square(estimate - truth))
 
 
-def nearest_table_sigma(radius: Float[Array, " n"]) -> Float[Array, " n"]:
-    """Sigma of the RTF table's row of nearest radius, as DMENet's protocol has it."""
+def nearest_table_sigma(radius: Values) -> Values:
+    """Sigma, px, of the row of the RTF table whose radius is nearest, as in the protocol of DMENet."""
     step = TABLE_RADIUS[1] - TABLE_RADIUS[0]
-    row = jnp.round((radius - TABLE_RADIUS[0]) / step)
-    row = jnp.clip(row, 0, len(TABLE_RADIUS) - 1).astype(jnp.int32)
-    return jnp.asarray(np.array(TABLE_SIGMA), radius.dtype)[row]
+    row = np.clip(np.round((radius - TABLE_RADIUS[0]) / step), 0, len(TABLE_RADIUS) - 1)
+    return np.array(TABLE_SIGMA)[row.astype(int)]
 
 
-def dmenet_errors(
-    sigma: Float[Array, " n"], truth_sigma: Float[Array, " n"], valid: Bool[Array, " n"]
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def dmenet_errors(sigma: Values, truth_sigma: Values) -> tuple[float, float]:
     """MSE and MAE by the RTF protocol of DMENet: sigmas clipped at 3.275, then divided by it; unit-free.
 
     Averages over a data set are means of these per-image values.
@@ -53,7 +46,6 @@ def dmenet_errors(
     Args:
       sigma: estimate, Gaussian sigma in px.
       truth_sigma: ground truth as sigma, `nearest_table_sigma` of its radius.
-      valid: what counts.
 
     Returns:
       (MSE, MAE).
@@ -61,14 +53,11 @@ def dmenet_errors(
     References:
       Lee, Lee, Cho, Lee, "Deep Defocus Map Estimation Using Domain Adaptation", CVPR 2019.
     """
-    a = jnp.minimum(sigma, _MAX_SIGMA) / _MAX_SIGMA
-    b = jnp.minimum(truth_sigma, _MAX_SIGMA) / _MAX_SIGMA
-    return mean_square_error(a, b, valid), mean_absolute_error(a, b, valid)
+    a, b = (np.minimum(values, _MAX_SIGMA) / _MAX_SIGMA for values in (sigma, truth_sigma))
+    return mean_square_error(a, b), mean_absolute_error(a, b)
 
 
-def affine_invariant_errors(
-    estimate: Float[Array, " n"], truth: Float[Array, " n"], valid: Bool[Array, " n"]
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def affine_invariant_errors(estimate: Values, truth: Values) -> tuple[float, float]:
     """AI(1) and AI(2): MAE and RMSE after the best affine map of the estimate, each with its own best map.
 
     AI(2) is least squares; AI(1) is found by iteratively reweighted least squares, as its authors do.
@@ -81,56 +70,46 @@ def affine_invariant_errors(
       section 6.1; Xin et al., "Defocus Map Estimation and Deblurring from a Single Dual-Pixel Image", ICCV
       2021.
     """
-    ones = jnp.where(valid, jnp.ones_like(truth), 0)
-    least_squares = _affine_residual(estimate, truth, ones)
-    error = masked_mean(jnp.abs(least_squares), valid)
-    floor = jnp.maximum(
-        1e-6 * error, jnp.finfo(truth.dtype).smallest_normal ** 0.5
-    )  # a perfect fit divides by it
-
-    def reweight(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        residual, best = state
-        weights = ones / jnp.maximum(jnp.abs(residual), floor)
-        residual = _affine_residual(estimate, truth, weights)
-        return residual, jnp.minimum(best, masked_mean(jnp.abs(residual), valid))
-
-    _, ai1 = jax.lax.fori_loop(0, _IRLS_STEPS, reweight, (least_squares, error))
-    return ai1, jnp.sqrt(masked_mean(jnp.square(least_squares), valid))
+    if not truth.size:
+        return np.nan, np.nan
+    residual = _affine_residual(estimate, truth, np.ones_like(truth))
+    ai2 = float(np.sqrt(np.mean(np.square(residual))))
+    ai1 = mean(np.abs(residual))
+    least = max(1e-6 * ai1, 1e-150)  # a perfect fit would be divided by 0
+    for _ in range(_IRLS_STEPS):
+        residual = _affine_residual(estimate, truth, 1 / np.maximum(np.abs(residual), least))
+        ai1 = min(ai1, mean(np.abs(residual)))
+    return ai1, ai2
 
 
-def rank_correlation(
-    estimate: Float[Array, " n"], truth: Float[Array, " n"], valid: Bool[Array, " n"]
-) -> Float[Array, ""]:
+def rank_correlation(estimate: Values, truth: Values) -> float:
     """Spearman's correlation; NaN where either side is constant. Garg et al. 2019 report 1 - |this|."""
-    a = average_ranks(estimate, valid)
-    b = average_ranks(truth, valid)
-    a = jnp.where(valid, a - masked_mean(a, valid), 0)
-    b = jnp.where(valid, b - masked_mean(b, valid), 0)
-    return jnp.sum(a * b) / jnp.sqrt(jnp.sum(jnp.square(a)) * jnp.sum(jnp.square(b)))
+    if not truth.size or np.ptp(estimate) == 0 or np.ptp(truth) == 0:
+        return np.nan
+    return float(np.corrcoef(scipy.stats.rankdata(estimate), scipy.stats.rankdata(truth))[0, 1])
 
 
 def binned_mean(
-    values: Float[Array, " n"], by: Float[Array, " n"], valid: Bool[Array, " n"], *, edges: tuple[float, ...]
-) -> tuple[Float[Array, " bins"], Float[Array, " bins"]]:
+    values: Values, by: Values, *, edges: tuple[float, ...]
+) -> tuple[Float64[np.ndarray, " bins"], Float64[np.ndarray, " bins"]]:
     """Mean of `values` and their count in the bins of `by`: edges[i] <= by < edges[i + 1].
 
     Returns:
       (means, counts), as many as `edges` less one; the mean of an empty bin is NaN.
     """
-    index = jnp.searchsorted(jnp.asarray(np.array(edges), by.dtype), by, side="right") - 1
-    index = jnp.where(
-        valid & (index >= 0), index, len(edges) - 1
-    )  # what fits no bin goes into one left out below
-    sums = jnp.zeros(len(edges), values.dtype).at[index].add(jnp.where(valid, values, 0))
-    counts = jnp.zeros(len(edges), values.dtype).at[index].add(1)
-    return (sums / counts)[:-1], counts[:-1]
+    bins = len(edges) - 1
+    index = np.searchsorted(edges, by, side="right") - 1
+    inside = (index >= 0) & (index < bins)
+    counts = np.bincount(index[inside], minlength=bins).astype(np.float64)
+    sums = np.bincount(index[inside], values[inside], minlength=bins)
+    return np.divide(sums, counts, out=np.full(bins, np.nan), where=counts > 0), counts
 
 
-def _affine_residual(estimate: Array, truth: Array, weights: Array) -> Array:
+def _affine_residual(estimate: Values, truth: Values, weights: Values) -> Values:
     """Residual of truth ~ a estimate + b by weighted least squares; a = 0 where the estimate is constant."""
-    total = jnp.sum(weights)
-    x = estimate - jnp.sum(weights * estimate) / total
-    y = truth - jnp.sum(weights * truth) / total
-    variance = jnp.sum(weights * x * x)
-    slope = jnp.where(variance > 0, jnp.sum(weights * x * y) / jnp.where(variance > 0, variance, 1), 0)
+    x = estimate - np.average(estimate, weights=weights)
+    y = truth - np.average(truth, weights=weights)
+    weighted = weights * x
+    variance = weighted @ x
+    slope = weighted @ y / variance if variance > 0 else 0.0
     return y - slope * x

@@ -71,7 +71,7 @@ def charts(summaries: Sequence[Summary]) -> list[Chart]:
             made.append(Chart(title=title, x_label=x_label, y_label=error, x=x, ticks=ticks, curves=curves))
     if curves := collect("observed"):
         x = [(i + 0.5) / NUM_BINS for i in range(NUM_BINS)]
-        title, y_label = "Is the confidence right?", "share of pixels that is right"
+        title, y_label = "Is the confidence right?", "fraction of pixels that is right"
         made.append(
             Chart(
                 title=title, x_label="confidence", y_label=y_label, x=x, curves=curves, unit_box=True, ideal=x
@@ -79,7 +79,7 @@ def charts(summaries: Sequence[Summary]) -> list[Chart]:
         )
     if curves := collect("risk"):
         x = [100 * (i + 1) / NUM_COVERAGES for i in range(NUM_COVERAGES)]
-        title, x_label = "Risk and coverage", "share of pixels kept, most confident first, %"
+        title, x_label = "Risk and coverage", "pixels kept, most confident first, %"
         made.append(Chart(title=title, x_label=x_label, y_label=error, x=x, curves=curves))
     return made
 

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from eval import schema
-from eval.labels import LABELS
-from eval.metrics.detection import BETA_SQUARED
+from eval.metrics.detection import f_measure
+from eval.metrics.focus_stack import stack_rank
+from eval.report.labels import LABELS
+
+_TIMES = ("seconds", "megapixels_per_second")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,20 +75,20 @@ def mean_curve(images: Sequence[schema.Image], name: str) -> list[float]:
     return [float(s / t) if t else math.nan for s, t in zip(sums, total, strict=True)]
 
 
-def format_mean(summary: Summary, measure: str, rivals: Sequence[Summary]) -> str:
-    """A mean in Markdown: bold if no rival is better, in brackets if a time that includes compilation."""
+def mean_text(summary: Summary, measure: str) -> str:
+    """A mean for the reader; in brackets if a time that includes compilation."""
     value = summary.means[measure]
-    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
-    if measure in ("seconds", "megapixels_per_second"):
-        text = f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-        if value < 0.001:
-            text = "< 0.001"
-        return f"({text})" if summary.cold else text
-    return f"**{text}**" if is_best(summary, measure, rivals) else text
+    if measure not in _TIMES:
+        return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
+    text = f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    text = "< 0.001" if value < 0.001 else text
+    return f"({text})" if summary.cold else text
 
 
 def is_best(summary: Summary, measure: str, rivals: Sequence[Summary]) -> bool:
-    """Whether no other method on the data set has a better mean; False without rivals."""
+    """Whether no other method on the data set has a better mean; False without rivals, and for times."""
+    if measure in _TIMES:
+        return False
     others = [s.means[measure] for s in rivals if measure in s.means and s is not summary]
     sign = 1 if LABELS[measure].better == "low" else -1
     return bool(others) and all(sign * summary.means[measure] <= sign * other for other in others)
@@ -103,9 +106,18 @@ def _summarise_one(
     means = {name: math.fsum(found) / len(found) for name, found in values.items()}
     counts = {name: len(found) for name, found in values.items()}
     if precision := mean_curve(images, "precision"):
-        recall = mean_curve(images, "recall")
-        means["f_max"] = max(map(_f_measure, precision, recall))
-        counts["f_max"] = len(images)
+        f = f_measure(np.array(precision), np.array(mean_curve(images, "recall")))
+        if np.isfinite(f).any():
+            means["f_max"], counts["f_max"] = float(np.nanmax(f)), len(images)
+    places = [
+        (r.curves["blur_by_place"], r.curves["frames_by_place"])
+        for r in images
+        if "blur_by_place" in r.curves
+    ]
+    if places:
+        rank = stack_rank(*(np.array(plane, float) for plane in zip(*places, strict=True)))
+        if math.isfinite(rank):
+            means["stack_spearman"], counts["stack_spearman"] = rank, len(images)
     if observed := mean_curve(images, "observed"):
         means["calibration_error"] = _calibration_error(mean_curve(images, "predicted"), observed, images)
         counts["calibration_error"] = len(images)
@@ -134,8 +146,3 @@ def _calibration_error(
     pixels = np.sum([r.curves["observed_count"] for r in images if "observed_count" in r.curves], axis=0)
     gaps = np.abs(np.subtract(predicted, observed))
     return float(np.sum(np.where(pixels > 0, gaps * pixels, 0)) / np.sum(pixels))
-
-
-def _f_measure(precision: float, recall: float) -> float:
-    denominator = BETA_SQUARED * precision + recall
-    return (1 + BETA_SQUARED) * precision * recall / denominator if denominator > 0 else 0.0

@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tabulate import tabulate
+
 from eval import schema
-from eval.labels import LABELS
 from eval.metrics.calibration import NUM_BINS
 from eval.report import page
-from eval.report.summary import Summary, format_mean, mean_curve, summarise
+from eval.report.labels import LABELS
+from eval.report.summary import Summary, is_best, mean_curve, mean_text, summarise
 from jaxblur.files import output
 
-# Column title -> measure; px errors are in the unit of the ground truth.
+# Column title -> measure; px errors are in the unit of the ground truth. Plain ASCII, as consoles may know no more.
 _COLUMNS = {
     "MAE": "{unit}_mae",
+    "MAE without floor": "mae_without_floor",
     "RMSE": "{unit}_rmse",
     "MAE to 6 px": "low_mae",
-    "AI(1)": "{unit}_ai1",
-    "1 − abs(ρ)": "{unit}_rank_error",
+    "MAE after fit": "{unit}_ai1",
+    "Spearman": "{unit}_spearman",
+    "Stack rank": "stack_spearman",
     "Right": "right",
     "Calibration": "calibration_error",
     "DMENet MSE": "dmenet_mse",
@@ -80,7 +84,7 @@ def markdown_table(summaries: Sequence[Summary], published: Sequence[schema.Publ
         measures = [_COLUMNS[title].format(unit=unit) for title in titles]
         lead = name if unit == "mask" else f"{name} ({unit})"
         for s in members:
-            cells = [format_mean(s, m, members) if m in s.means else "" for m in measures]
+            cells = [_cell(s, m, members) for m in measures]
             rows.append([lead, s.run.method, _count(s), *cells])
         for p in others:
             cells = [f"{p.metrics[m]:g}" if m in p.metrics else "" for m in measures]
@@ -89,13 +93,13 @@ def markdown_table(summaries: Sequence[Summary], published: Sequence[schema.Publ
 
 
 def reliability_table(summaries: Sequence[Summary]) -> str:
-    """Predicted against observed: the share of pixels that is right, by confidence; empty if no method has any."""
+    """Predicted against observed: the fraction of pixels that is right, by confidence; empty if no method has any."""
     bins = [f"{i / NUM_BINS:.1f} to {(i + 1) / NUM_BINS:.1f}" for i in range(NUM_BINS)]
     rows = [["Right where confidence is", "Method", *bins]]
     for s in summaries:
         if observed := mean_curve(s.images, "observed"):
-            shares = ["" if math.isnan(share) else f"{share:.2f}" for share in observed]
-            rows.append([s.run.dataset, s.run.method, *shares])
+            fractions = ["" if math.isnan(fraction) else f"{fraction:.2f}" for fraction in observed]
+            rows.append([s.run.dataset, s.run.method, *fractions])
     return _align(rows) if len(rows) > 1 else ""
 
 
@@ -113,6 +117,8 @@ def markdown_notes(summaries: Sequence[Summary], published: Sequence[schema.Publ
         "",
         *(f"    {command}" for command in dict.fromkeys(s.run.command for s in summaries) if command),
     ]
+    scoring = {s.run.dataset: s.run.about["scoring"] for s in summaries if s.run.about.get("scoring")}
+    lines += ["", *(f"{name}: {text}" for name, text in scoring.items())] if scoring else []
     sets = {s.run.dataset for s in summaries}
     if others := [f"- {p.method} on {p.dataset}: {p.citation}" for p in published if p.dataset in sets]:
         lines += ["", "As published, not run here:", "", *others]
@@ -138,35 +144,11 @@ def csv_table(summaries: Sequence[Summary], published: Sequence[schema.Published
     measures = [name for name in LABELS if name in found]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "dataset",
-            "dataset_version",
-            "method",
-            "weights",
-            "commit",
-            "images",
-            "failures",
-            "as_published",
-            *measures,
-        ]
-    )
+    facts = ("dataset", "dataset_version", "method", "weights", "commit")
+    writer.writerow([*facts, "images", "failures", "as_published", *measures])
     for s in summaries:
         means = [f"{s.means[m]:.6g}" if m in s.means else "" for m in measures]
-        run = s.run
-        writer.writerow(
-            [
-                run.dataset,
-                run.dataset_version,
-                run.method,
-                run.weights,
-                run.commit,
-                len(s.images),
-                len(s.failures),
-                "",
-                *means,
-            ]
-        )
+        writer.writerow([*(getattr(s.run, f) for f in facts), len(s.images), len(s.failures), "", *means])
     for p in others:
         figures = [f"{p.metrics[m]:g}" if m in p.metrics else "" for m in measures]
         writer.writerow([p.dataset, "", p.method, "", "", "", "", p.citation, *figures])
@@ -175,12 +157,15 @@ def csv_table(summaries: Sequence[Summary], published: Sequence[schema.Published
 
 def _align(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that is also one to the eye: two columns of text, then numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = ["-" * width if i < 2 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
-    return "\n".join(
-        "| " + " | ".join(f"{c:<{w}}" if i < 2 else f"{c:>{w}}" for i, (c, w) in enumerate(cells)) + " |"
-        for cells in (list(zip(row, widths, strict=True)) for row in (rows[0], rule, *rows[1:]))
-    )
+    sides = ["left", "left", *["right"] * (len(rows[0]) - 2)]
+    return tabulate(rows[1:], headers=rows[0], tablefmt="pipe", colalign=sides, disable_numparse=True)
+
+
+def _cell(summary: Summary, measure: str, rivals: Sequence[Summary]) -> str:
+    if measure not in summary.means:
+        return ""
+    text = mean_text(summary, measure)
+    return f"**{text}**" if is_best(summary, measure, rivals) else text
 
 
 def _column(measure: str, unit: str) -> str:

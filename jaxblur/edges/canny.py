@@ -34,7 +34,7 @@ def detect_edges(
     Pure, and works under jit, vmap and pmap; the result has no gradient.
 
     Args:
-      image: (H, W), (H, W, 1) or (H, W, 3), sRGB-coded; uint8, uint16, or float in [0, 1].
+      image: (H, W), (H, W, 1) or (H, W, 3), sRGB-encoded; uint8, uint16, or float in [0, 1].
       config: smoothing, thresholds and floors. Floors are in the unit of `gradient`: an isolated step edge of V
         of height s between two pixels has gradient s there (and a ramp of slope s per px about 4 s).
       size: (height, width) of the true photo when `image` is padded below and to the right; may be traced.

@@ -53,7 +53,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
     JPEG, PNG (8 and 16 bit), TIFF (8 and 16 bit, float in [0, 1]), WebP and BMP. EXIF orientation is applied,
     grey is repeated over three channels, alpha is dropped, and of several pages or frames the first is taken.
-    Colour profiles are ignored: values are taken to be sRGB-coded.
+    Colour profiles are ignored: values are taken to be sRGB-encoded.
 
     Args:
       path: the file.

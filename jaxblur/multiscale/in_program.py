@@ -10,8 +10,8 @@ from jaxblur.edges.canny import detect_edges
 from jaxblur.image import pyramid
 from jaxblur.image.size import Tiles, inside_mask, pad_to_shape, size_bucket
 from jaxblur.multiscale.fuse import fuse, gather
-from jaxblur.multiscale.run import choose_propagation, choose_readout
-from jaxblur.network.readout import EdgeReading, ScaleReading
+from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
+from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
 from jaxblur.network.tiles import read_tiles
 from jaxblur.network.weights import Weights
 from jaxblur.propagation.domain_transform import guide_gradient, smooth_guide
@@ -22,7 +22,7 @@ class PaddedPhoto(NamedTuple):
     """A photo, or a smaller copy of it, in the top-left corner of a bucket.
 
     Attributes:
-      pixels: (H, W, 3) sRGB-coded in [0, 1], of the bucket's shape.
+      pixels: (H, W, 3) sRGB-encoded in [0, 1], of the bucket's shape.
       size: (2,) true height and width, int32; may be traced.
       tiles: the bucket.
       scale: number of halvings.
@@ -34,7 +34,7 @@ class PaddedPhoto(NamedTuple):
     scale: int = 0
 
 
-class InProgram:
+class InProgram(Stages):
     """Stages whose photos are `PaddedPhoto` and whose planes are arrays of the bucket's shape, valid inside the photo.
 
     A bucket may have room for more scales than a photo in it. The scales that the photo is too small for have no

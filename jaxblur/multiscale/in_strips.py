@@ -11,8 +11,8 @@ from jaxblur.image import pyramid
 from jaxblur.image.size import MAX_TILE, Tiles, size_bucket
 from jaxblur.image.strips import Strips
 from jaxblur.multiscale.fuse_strips import fuse_in_strips, fusion_passes
-from jaxblur.multiscale.run import choose_propagation, choose_readout
-from jaxblur.network.readout import EdgeReading, ScaleReading
+from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
+from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
 from jaxblur.network.tiles_strips import read_points
 from jaxblur.network.weights import Weights
 from jaxblur.propagation.single_scale import is_depth
@@ -30,7 +30,7 @@ Progress = Callable[[float], None]
 Photo = Shaped[np.ndarray, "h w 3"]
 
 
-class InStrips:
+class InStrips(Stages):
     """Stages whose photos are NumPy arrays (uint8, uint16 or float32), readings lists of points in scan order.
 
     Args:
@@ -54,7 +54,8 @@ class InStrips:
     ):
         self.weights, self.config, self.max_tile, self.strip_pixels = weights, config, max_tile, strip_pixels
         way = choose_propagation(config, weights)
-        self._readout, self._work = choose_readout(way), _Work(progress, self._total_cost(photo, way))
+        self._readout: Readout = choose_readout(way)
+        self._work = _Work(progress, self._total_cost(photo, way))
 
     def count_scales(self, photo: Photo) -> int:
         """See `run.Stages`."""

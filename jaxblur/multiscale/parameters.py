@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Float
 
 from jaxblur.image.pyramid import MAX_SCALES
 from jaxblur.multiscale.guide_net import init_guide
@@ -41,20 +40,22 @@ class MultiscaleParameters:
         far from all edges.
       depth_penalty: (4,) pi: what a certain depth edge of each scale stops, before softplus.
       confidence: (3,) u: logistic weights of one, of the log evidence at hand and of its disagreement.
-      guide: parameters of `guide_net.GuideNet`.
+      guide: parameters of `guide_net.GuideNet`, by name.
     """
 
-    level_weight: Float[Array, "4 levels"]
-    scale_weight: Float[Array, " 4"]
-    exponents: Float[Array, " 3"]
-    least_variance: Float[Array, ""]
-    sharp_radius: Float[Array, ""]
-    extent: Float[Array, " j"]
-    extent_weight: Float[Array, " j"]
-    gradient_range: Float[Array, ""]
-    depth_penalty: Float[Array, " 4"]
-    confidence: Float[Array, " 3"]
-    guide: dict[str, Any]
+    # Any: such a tree may also hold shapes, labels or gradients in place of the arrays.
+
+    level_weight: Any
+    scale_weight: Any
+    exponents: Any
+    least_variance: Any
+    sharp_radius: Any
+    extent: Any
+    extent_weight: Any
+    gradient_range: Any
+    depth_penalty: Any
+    confidence: Any
+    guide: Any
 
 
 def init_parameters(network: NetworkConfig, key: jax.Array) -> MultiscaleParameters:

@@ -4,7 +4,8 @@ What a stage computes is the same everywhere. How it runs is up to the `Stages` 
 compiled program, `in_strips.InStrips` works through a large photo in tiles and strips on the host.
 """
 
-from typing import Any, Protocol
+import abc
+from typing import Any
 
 from jaxblur.config import Config, MultiScale, SingleScale
 from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
@@ -12,44 +13,44 @@ from jaxblur.network.weights import Weights
 from jaxblur.result import BlurEstimate
 
 
-class Stages(Protocol):
+class Stages(abc.ABC):
     """The stages of an estimate. Photos and planes are of whatever type one way of running them likes best."""
 
+    @abc.abstractmethod
     def count_scales(self, photo: Any) -> int:
         """Number of scales to read: the photo, its half-size copy, and so on."""
-        ...
 
+    @abc.abstractmethod
     def find_edges(self, photo: Any, given: Any) -> Any:
         """Where the networks are asked: the edge map given, or Canny edges if it is None."""
-        ...
 
+    @abc.abstractmethod
     def read(self, photo: Any, edges: Any) -> EdgeReading:
         """What B-Net and E-Net say at the edges."""
-        ...
 
+    @abc.abstractmethod
     def halve(self, photo: Any) -> Any:
         """The half-size copy."""
-        ...
 
+    @abc.abstractmethod
     def halve_edges(self, edges: Any) -> Any:
         """The edge map of the half-size copy."""
-        ...
 
+    @abc.abstractmethod
     def find_depth_edges(self, finest: ScaleReading) -> Any:
         """Edges that E-Net calls occlusion boundaries."""
-        ...
 
+    @abc.abstractmethod
     def propagate(self, photo: Any, finest: ScaleReading, way: SingleScale) -> tuple[Any, Any]:
         """Radius and confidence by the paper's propagation."""
-        ...
 
+    @abc.abstractmethod
     def fuse(self, photo: Any, readings: list[ScaleReading], way: MultiScale) -> tuple[Any, Any]:
         """Radius and confidence by multiscale fusion. The list may be emptied to free its memory."""
-        ...
 
+    @abc.abstractmethod
     def place_sparse(self, radius: Any, edges: Any, depth_edges: Any) -> Any:
         """The plane of the radius read at pattern edges, NaN elsewhere."""
-        ...
 
 
 def choose_propagation(config: Config, weights: Weights) -> SingleScale | MultiScale:

@@ -96,7 +96,7 @@ class DefocusNet(nn.Module):
     ) -> tuple[Float[Array, "n levels"], Float[Array, "n 2"]]:
         """Patch-wise form: logits of Classification Networks I and II for patches centred at edge points.
 
-        `patches` are sRGB-coded values in [0, 1] of side `config.patch_size`.
+        `patches` are sRGB-encoded values in [0, 1] of side `config.patch_size`.
         """
         grids, own = self.f1_grids(patches), self.f2_grid(patches)
         blur = self.b.classification(self.b.trunk(grids))

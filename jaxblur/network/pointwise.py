@@ -89,7 +89,7 @@ def classify_points(
     Args:
       variables: Flax variables of `DefocusNet`.
       network: their architecture.
-      padded: sRGB-coded image in [0, 1] with `network.margin` pixels of context on each side.
+      padded: sRGB-encoded image in [0, 1] with `network.margin` pixels of context on each side.
       points: edge points, in pixels of the image without that context.
       chunk: points per matrix product; chunks without a valid point cost nothing.
     """

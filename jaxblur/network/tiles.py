@@ -27,7 +27,7 @@ def read_tile(
 
     Args:
       weights: networks.
-      view: the tile, sRGB-coded in [0, 1], with the network's margin around it.
+      view: the tile, sRGB-encoded in [0, 1], with the network's margin around it.
       mask: edges of the tile.
       readout: see `read_levels`.
       precision: see `jaxblur.Config`.
@@ -59,7 +59,7 @@ def read_tiles(
 
     Args:
       weights: networks.
-      image: sRGB-coded in [0, 1], of the bucket's shape.
+      image: sRGB-encoded in [0, 1], of the bucket's shape.
       size: true height and width.
       edges: where the networks are asked; none outside `size`.
       tiles: the bucket.

@@ -48,7 +48,7 @@ def propagate(
       radius: blur in px at the pattern edges; what it holds elsewhere is ignored.
       weight: how much each pattern edge counts, >= 0; zero marks every other pixel.
       depth: depth edges in [0, 1], hard or soft.
-      image: photo in [0, 1], sRGB-coded, (H, W, C).
+      image: photo in [0, 1], sRGB-encoded, (H, W, C).
       reliability: in [0, 1], how sure the classes of each edge point are; None means 1.
       config: filter extents and penalty. `sigma_s = None` means a fraction of the shorter true side.
       guide: smoothing of the image by itself.

@@ -1,4 +1,4 @@
-"""Uniform blur of an image by one kernel, in linear light as a lens does it or on coded values."""
+"""Uniform blur of an image by one kernel, in linear light as a lens does it or on gamma-encoded values."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ Border = Literal["valid", "reflect"]
 
 
 def srgb_to_linear(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Linear light of sRGB-coded values (IEC 61966-2-1); below 0 the straight part of the curve goes on."""
+    """Linear light of sRGB-encoded values (IEC 61966-2-1); below 0 the straight part of the curve goes on."""
     check_float("image", image)
     steep = image > 0.04045
     power = ((jnp.where(steep, image, 1.0) + 0.055) / 1.055) ** 2.4
@@ -20,7 +20,7 @@ def srgb_to_linear(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 def linear_to_srgb(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """sRGB-coded values of linear light, the inverse of `srgb_to_linear`."""
+    """sRGB-encoded values of linear light, the inverse of `srgb_to_linear`."""
     check_float("image", image)
     steep = image > 0.0031308
     power = 1.055 * jnp.where(steep, image, 1.0) ** (1 / 2.4) - 0.055
@@ -28,7 +28,7 @@ def linear_to_srgb(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 def to_light(image: Float[Array, "*shape"], linear_light: Bool[Array, ""] | bool) -> Float[Array, "*shape"]:
-    """sRGB-coded `image` in the domain where light is summed: linear where `linear_light`, else unchanged."""
+    """sRGB-encoded `image` in the domain where light is summed: linear where `linear_light`, else unchanged."""
     if is_concrete(linear_light):
         return srgb_to_linear(image) if linear_light else image
     return jnp.where(linear_light, srgb_to_linear(image), image)
@@ -103,14 +103,14 @@ def blur(
     """Image of a flat scene out of focus: every point spread by the same kernel.
 
     Args:
-      image: sRGB-coded, range [0, 1].
+      image: sRGB-encoded, range [0, 1].
       kernel: point-spread function, odd side k, sum 1; see `disk_kernel`.
-      linear_light: sum light as a camera does (decode, blur, encode) instead of coded values; may be traced,
+      linear_light: sum light as a camera does (decode, blur, encode) instead of gamma-encoded values; may be traced,
         so that one batch can hold both.
       border: as in `convolve`.
 
     Returns:
-      sRGB-coded blurred image, range [0, 1] but for rounding of about 1e-6 (1e-5 in linear light, near
+      sRGB-encoded blurred image, range [0, 1] but for rounding of about 1e-6 (1e-5 in linear light, near
       black).
 
     Raises:

@@ -1,6 +1,6 @@
 """Blur kernels: disk with exact pixel coverage, Gaussian, aperture polygon, cat's eye. All sum to 1.
 
-A kernel holds, per pixel, the share of the point-spread function that falls into that pixel's unit square.
+A kernel holds, per pixel, the fraction of the point-spread function that falls into that pixel's unit square.
 `size` is static and odd; the width parameter may be traced, so a batch of kernels of different widths is one
 `jax.vmap`.
 """
@@ -83,7 +83,7 @@ def polygon_kernel(
     """Regular polygon of uniform brightness, the picture of an aperture with straight blades.
 
     Coverage comes from 8 x 8 cells per pixel, each with a linear ramp at the polygon's border: a pixel's
-    share of coverage is right to about 0.01 for any radius up to 7 px, and 0.003 on average.
+    coverage is right to about 0.01 for any radius up to 7 px, and 0.003 on average.
 
     Args:
       radius: of the disk of equal area, px, at least 0, so that `radius` means the same as in `disk_kernel`;
@@ -173,7 +173,7 @@ def _cell_positions(size: int, dtype: jnp.dtype) -> Array:
 
 
 def _cover(distance: Array, size: int) -> Array:
-    """Share of each pixel inside a shape, from the signed distance (px, negative inside) of all cells."""
+    """Fraction of each pixel inside a shape, from the signed distance (px, negative inside) of all cells."""
     cells = jnp.clip(0.5 - distance * _SUBPIXELS, 0.0, 1.0)
     return cells.reshape(size, _SUBPIXELS, size, _SUBPIXELS).sum((1, 3))
 

@@ -19,7 +19,7 @@ _TOLERANCE = 0.8
 _TOLERANCE_SLOPE = 0.4  # per px of the near layer's radius
 _GUARD = 1.0  # px beyond the tolerance that are ignored
 _MIXED = (0.02, 0.98)  # blurred alpha of pixels at which both layers are seen
-_SHARE = 0.25  # both layers must reach this share of the light near a depth edge
+_FRACTION = 0.25  # both layers must reach this fraction of the light near a depth edge
 _VISIBLE = 0.05  # a layer behind others counts from this transmittance on
 
 
@@ -130,11 +130,11 @@ def _boundary_distance(inside: Array, size: int, border: Border) -> Array:
 
 
 def _both_seen(blurred: Array, tolerance: Array, size: int) -> Array:
-    """Whether blurred alpha comes to `_SHARE` and to 1 - `_SHARE` within the tolerance."""
+    """Whether blurred alpha comes to `_FRACTION` and to 1 - `_FRACTION` within the tolerance."""
     offsets = _offsets(size, 0.0)
     low, high = blurred, blurred
     for (row, column), other in zip(offsets, _shifted(blurred, offsets), strict=True):
         near = math.hypot(row, column) <= tolerance
         low = jnp.where(near, jnp.minimum(low, other), low)
         high = jnp.where(near, jnp.maximum(high, other), high)
-    return (high >= _SHARE) & (low <= 1 - _SHARE)
+    return (high >= _FRACTION) & (low <= 1 - _FRACTION)

@@ -4,7 +4,7 @@ occlusion.
 A stack is listed from back to front. Layers are complete images: what lies behind a nearer layer is known,
 since light from there reaches the camera around the border of a nearer layer that is out of focus. Layer 0 is
 the background; it is opaque, whatever its alpha. The arguments of a stack of n layers:
-  images: (n, H, W, C), sRGB-coded, range [0, 1], not premultiplied.
+  images: (n, H, W, C), sRGB-encoded, range [0, 1], not premultiplied.
   alphas: (n, H, W), how much of each pixel the layer covers, range [0, 1].
   kernels: (n, k, k), odd k, one point-spread function per layer, sum 1.
   radii: (n,), the disk radius of each kernel, px.
@@ -35,11 +35,11 @@ def composite_layers(
 
     Args:
       images, alphas, kernels: the stack, as at the top of this module.
-      linear_light: sum light as a camera does instead of coded values; may be traced.
+      linear_light: sum light as a camera does instead of gamma-encoded values; may be traced.
       border: as in `convolve`.
 
     Returns:
-      sRGB-coded image, (H - k + 1, W - k + 1, C) or with border "reflect" (H, W, C).
+      sRGB-encoded image, (H - k + 1, W - k + 1, C) or with border "reflect" (H, W, C).
 
     Raises:
       TypeError: `images` or `alphas` do not hold floating-point numbers.

@@ -77,11 +77,11 @@ def render_scene(
         `functools.partial(disk_kernel, size=49)`. It must hold `max_radius`. Light before and behind the focal plane
         is spread alike, which is right for symmetric apertures only.
       max_radius: blur radii are cut off here, px.
-      linear_light: sum light as a camera does instead of coded values; may be traced.
+      linear_light: sum light as a camera does instead of gamma-encoded values; may be traced.
       slices: number of radii per layer. At 12, from 0 to 24 px, they lie 0.6 (sharp) to 4 px apart.
 
     Returns:
-      sRGB-coded image before noise and coding, (H - k + 1, W - k + 1, 3), and the radius in px that `layer_radius`
+      sRGB-encoded image before noise and coding, (H - k + 1, W - k + 1, 3), and the radius in px that `layer_radius`
       defines, (H - k + 1, W - k + 1).
 
     Raises:
@@ -174,7 +174,7 @@ def _sum_slices(
 
 
 def _hats(radius: Array, slice_radii: Array) -> Array:
-    """Shares (s, h, w) of rising slice radii at each pixel, piecewise linear in the squared radius, sum 1.
+    """Weights (s, h, w) of rising slice radii at each pixel, piecewise linear in the squared radius, sum 1.
 
     The variance of a disk goes with its squared radius, so that of the mixture is right.
     """
@@ -182,6 +182,6 @@ def _hats(radius: Array, slice_radii: Array) -> Array:
     lower, step = squares[:-1, None, None], jnp.diff(squares)[:, None, None]
     beyond = jnp.clip(
         (radius[None] ** 2 - lower) / jnp.where(step > 0, step, 1.0), 0.0, 1.0
-    )  # share beyond each slice
+    )  # fraction beyond each slice
     whole, none = jnp.ones_like(radius)[None], jnp.zeros_like(radius)[None]
     return jnp.concatenate([whole, beyond]) - jnp.concatenate([beyond, none])

@@ -63,14 +63,14 @@ def add_noise(
 
     Args:
       key: random key.
-      image: sRGB-coded, range [0, 1].
+      image: sRGB-encoded, range [0, 1].
       read: standard deviation of the read noise; may be traced.
       shot: standard deviation of the shot noise at value 1; may be traced.
-      linear_light: noise, variance and value are those of linear light, as on a sensor, instead of the coded
+      linear_light: noise, variance and value are those of linear light, as on a sensor, instead of the gamma-encoded
         ones.
 
     Returns:
-      sRGB-coded noisy image. It is not clipped, so that the mean stays (on coded values); `quantise` and
+      sRGB-encoded noisy image. It is not clipped, so that the mean stays (on gamma-encoded values); `quantise` and
       `jpeg` clip.
 
     Raises:
@@ -103,8 +103,8 @@ def soften(
     also makes the noise smooth, so this comes after `add_noise`.
 
     Args:
-      image: sRGB-coded.
-      luma: share of the average in luma, range [0, 1]; at 1 it is a blur of variance 0.5 px^2 along each axis.
+      image: sRGB-encoded.
+      luma: fraction of the average in luma, range [0, 1]; at 1 it is a blur of variance 0.5 px^2 along each axis.
         May be traced.
       chroma: the same for Cb and Cr.
 
@@ -113,16 +113,16 @@ def soften(
 
     Raises:
       TypeError: `image` does not hold floating-point numbers.
-      ValueError: `image` is not (H, W, 3), or a share is outside [0, 1].
+      ValueError: `image` is not (H, W, 3), or a fraction is outside [0, 1].
     """
     _check_rgb(image)
-    for name, share in (("luma", luma), ("chroma", chroma)):
-        if is_concrete(share) and not 0 <= float(share) <= 1:
-            raise ValueError(f"{name} must be in [0, 1], got {float(share)}")
-    shares = jnp.stack([jnp.asarray(share, image.dtype) for share in (luma, chroma, chroma)])[:, None, None]
+    for name, fraction in (("luma", luma), ("chroma", chroma)):
+        if is_concrete(fraction) and not 0 <= float(fraction) <= 1:
+            raise ValueError(f"{name} must be in [0, 1], got {float(fraction)}")
+    fractions = jnp.stack([jnp.asarray(fraction, image.dtype) for fraction in (luma, chroma, chroma)])[:, None, None]
     ycc = _mix(image, _TO_YCC)
     averaged = jax.vmap(_binomial)(ycc)
-    return jnp.moveaxis(_mix(jnp.moveaxis(ycc + shares * (averaged - ycc), 0, -1), _TO_RGB), 0, -1)
+    return jnp.moveaxis(_mix(jnp.moveaxis(ycc + fractions * (averaged - ycc), 0, -1), _TO_RGB), 0, -1)
 
 
 def sharpen(image: Float[Array, "h w 3"], *, strength: Float[Array, ""] | float) -> Float[Array, "h w 3"]:
@@ -131,7 +131,7 @@ def sharpen(image: Float[Array, "h w 3"], *, strength: Float[Array, ""] | float)
     It comes after `soften`, and overshoots at edges on both sides as cameras do; `quantise` and `jpeg` clip.
 
     Args:
-      image: sRGB-coded.
+      image: sRGB-encoded.
       strength: at least 0; cameras do about 0.3 to 1. May be traced.
 
     Returns:
@@ -170,7 +170,7 @@ def jpeg(
     border pixel.
 
     Args:
-      image: sRGB-coded, range [0, 1]; clipped and rounded to 8 bits first.
+      image: sRGB-encoded, range [0, 1]; clipped and rounded to 8 bits first.
       quality: 1 to 100 on libjpeg's scale; more than 100 means no compression (then the image is returned as
         it came, not rounded, at the cost of the round trip). May be traced.
       subsample: code chroma at half resolution (4:2:0, libjpeg's default) instead of full (4:4:4). May be

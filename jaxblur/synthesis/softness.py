@@ -24,7 +24,7 @@ def soft_kernel(
     Args:
       aperture: radius (px) to a kernel of odd side and sum 1, for instance `functools.partial(disk_kernel, size=49)`.
       radius: px, at least 0; floating-point, may be traced.
-      softness: share of the Gaussian in the squared sigma, in [0, 1]: 0 gives `aperture(radius)`, 1 a Gaussian of
+      softness: fraction of the Gaussian in the squared sigma, in [0, 1]: 0 gives `aperture(radius)`, 1 a Gaussian of
         `radius_to_sigma(radius)`. May be traced. What lies beyond the kernel's border is cut off.
 
     Returns:

@@ -38,7 +38,7 @@ def image(name="a", run="r1", **metrics):
 def test_round_trip_with_undefined_numbers():
     record = image(mae=1.5, rho=math.nan)
     line = schema.to_line(record)
-    assert "NaN" not in line and "\n" not in line
+    assert b"NaN" not in line and b"\n" not in line
     back = schema.from_line(line)
     assert isinstance(back, schema.Image)
     assert (
@@ -50,11 +50,14 @@ def test_round_trip_with_undefined_numbers():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "Expecting"),
-        ('{"kind": "image"}', "Image must have exactly the fields"),
-        ('{"kind": "else"}', "kind must be one of run, image, failure"),
-        ('{"kind": "failure", "run": 1, "name": "a", "problem": "p"}', "Failure.run must be str, got 1"),
-        ('{"kind": "failure", "run": "1", "name": "a", "problem": "p", "x": 1}', "exactly the fields"),
+        (b"{", "truncated"),
+        (b'{"kind": "image"}', "missing required field `run`"),
+        (b'{"kind": "else"}', "Invalid value 'else' - at `[$].kind`"),
+        (
+            b'{"kind": "failure", "run": 1, "name": "a", "problem": "p"}',
+            "Expected `str`, got `int` - at `[$].run`",
+        ),
+        (b'{"kind": "failure", "run": "1", "name": "a", "problem": "p", "x": 1}', "unknown field `x`"),
     ],
 )
 def test_bad_lines_are_refused(line, message):
@@ -63,15 +66,15 @@ def test_bad_lines_are_refused(line, message):
 
 
 def test_bad_records_are_not_written():
-    with pytest.raises(ValueError, match=r"Image.metrics\['mae'\] must be a number, got 'x'"):
+    with pytest.raises(ValueError, match="Expected `float | null`, got `str`"):
         schema.to_line(image(mae="x"))
 
 
 def test_append_read_and_a_line_cut_off_by_a_crash(tmp_path):
     path = tmp_path / "results.jsonl"
     schema.append(path, [RUN, image("a", mae=1.0)])
-    with path.open("a") as file:
-        file.write('{"kind": "image", "ru')
+    with path.open("ab") as file:
+        file.write(schema.to_line(image("\u4e2d"))[:-150])  # within a letter or not
     assert len(schema.read(tmp_path)) == 2
     schema.drop_partial_line(path)
     schema.append(path, [image("b", mae=2.0)])
@@ -79,7 +82,7 @@ def test_append_read_and_a_line_cut_off_by_a_crash(tmp_path):
 
 
 def test_a_broken_line_in_the_middle_is_an_error(tmp_path):
-    (tmp_path / "results-0-of-2.jsonl").write_text("nonsense\n" + schema.to_line(RUN) + "\n")
+    (tmp_path / "results-0-of-2.jsonl").write_bytes(b"nonsense\n" + schema.to_line(RUN) + b"\n")
     with pytest.raises(ValueError, match=r"results-0-of-2.jsonl:1: "):
         schema.read(tmp_path)
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,44 @@ def test_blur_score_ends_at_the_ends_of_the_scale():
     np.testing.assert_allclose(
         scoring.blur_score(np.array([0.0, 0.5, 3.25, 6.0, 60.0]), "radius"), [0, 0, 0.5, 1, 1]
     )
+
+
+def test_answers_below_the_floor_of_a_set_count_as_its_lowest_level():
+    truth = np.array([[0.5, 0.5, 1.0, 2.0]])
+    dataset = dataclasses.replace(_dataset("radius", "dmenet"), floor=0.5)
+    estimate = np.array([[0.1, 0.7, 0.2, 2.5]], np.float32)
+    scores, _ = scoring.score(dataset, _sample(truth), "radius", Prediction(estimate))
+    assert scores["radius_mae"] == pytest.approx((0 + 0.2 + 0.5 + 0.5) / 4)
+    assert scores["mae_without_floor"] == pytest.approx((0.4 + 0.2 + 0.8 + 0.5) / 4)
+    in_sigma = np.asarray(radius_to_sigma(estimate))
+    other, _ = scoring.score(dataset, _sample(truth), "sigma", Prediction(in_sigma))
+    for name in ("radius_mae", "mae_without_floor", "sigma_mae", "radius_spearman"):
+        assert other[name] == pytest.approx(scores[name], abs=1e-6)
+    # DMENet's protocol is as its authors have it: a sigma of 0.06 stays one
+    plain, _ = scoring.score(_dataset("radius", "dmenet"), _sample(truth), "sigma", Prediction(in_sigma))
+    assert other["dmenet_mae"] == plain["dmenet_mae"] > 0
+    assert plain["radius_mae"] == scores["mae_without_floor"] and "mae_without_floor" not in plain
+    half, _ = scoring.score(dataset, _sample(truth / 2, scale=2), "radius", Prediction(estimate / 2))
+    assert half["radius_mae"] == pytest.approx(scores["radius_mae"])
+
+
+@pytest.mark.parametrize("unit", ["radius", "sigma", "score"])
+def test_a_set_without_a_sure_scale_is_judged_up_to_an_affine_map(unit, rng):
+    truth = rng.uniform(0.5, 6, (20, 30))
+    estimate = (0.05 * truth + 0.1).astype(np.float32)
+    if unit == "sigma":
+        estimate = np.asarray(radius_to_sigma(estimate))
+    scores, curves = scoring.score(_dataset("radius", "affine"), _sample(truth), unit, Prediction(estimate))
+    assert (
+        set(scores) == {"radius_ai1", "radius_ai2", "radius_spearman", "radius_rank_error"} and curves == {}
+    )
+    assert scores["radius_ai1"] < 1e-5 and scores["radius_spearman"] == pytest.approx(1)
+
+
+def test_a_frame_of_a_stack_gives_blur_and_distance_of_its_places():
+    truth = np.full((64, 96), np.nan)
+    truth[:32, :32], truth[32:, 64:] = 2, 0
+    estimate = np.kron([[1, 2, 3], [4, 5, 6]], np.ones((32, 32))).astype(np.float32)
+    scores, curves = scoring.score(_dataset("frames"), _sample(truth), "radius", Prediction(estimate))
+    assert scores == {} and curves["blur_by_place"] == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(curves["frames_by_place"], [2, np.nan, np.nan, np.nan, np.nan, 0])

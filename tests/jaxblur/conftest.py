@@ -7,7 +7,21 @@ import pytest
 
 from jaxblur import batch, estimator
 from jaxblur.image.size import Tiles
+from jaxblur.network.weights import Weights
 from jaxblur.result import BlurEstimate
+from tests.jaxblur.tiny import add_multiscale, make_weights
+
+
+@pytest.fixture(scope="session")
+def weights() -> Weights:
+    """Tiny networks whose readings differ from edge to edge."""
+    return make_weights(gain=1.8)
+
+
+@pytest.fixture(scope="session")
+def multiscale_weights(weights) -> Weights:
+    """The same with parameters of the fusion."""
+    return add_multiscale(weights)
 
 
 @pytest.fixture
@@ -21,7 +35,7 @@ def traces(monkeypatch) -> Iterator[list[Tiles]]:
         return BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
 
     def forget_programs():
-        estimator._compiled.cache_clear()
+        estimator.compiled_program.cache_clear()
         batch._mapped.cache_clear()
 
     forget_programs()  # those of other tests have the networks in them

@@ -1,4 +1,4 @@
-"""Many photos in order, a few at a time; that results equal those of `estimate` is in test_pipeline.py."""
+"""Many photos in order, a few at a time; that results equal those of `estimate` is in test_estimator.py."""
 
 import itertools
 import threading

@@ -2,63 +2,20 @@ import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+import PIL.Image
 import pytest
 
 import jaxblur
 from jaxblur import batch, estimator
-from jaxblur.config import DEFAULT, PUBLISHED
+from jaxblur.config import DEFAULT, PUBLISHED, TWO_STAGE, UNKNOWN_RADIUS, Config, MultiScale
 from jaxblur.edges.canny import detect_edges
+from jaxblur.image.size import Tiles, reflect_pad, size_bucket
+from jaxblur.inputs import as_config
+from jaxblur.multiscale.run import choose_propagation
 from jaxblur.network import pointwise
-from jaxblur.network import tiles as jaxblur_tiles
-from jaxblur.network.config import ColumnConfig, NetworkConfig
-from jaxblur.network.defocus_net import DefocusNet
-from jaxblur.network.weights import Weights
+from jaxblur.network.readout import read_levels
 from jaxblur.propagation.single_scale import propagate
-
-# Two columns, one of each stride, and a margin of 11 px: compiles in a fraction of the paper's time.
-TINY = NetworkConfig(
-    columns=(ColumnConfig(size=9, layers=("conv3",)),),
-    depth_column=ColumnConfig(size=23, layers=("conv3", "pool3")),
-    width=6,
-    hidden=(8,),
-)
-
-
-@pytest.fixture(scope="module")
-def weights():
-    patch = jnp.zeros((1, TINY.patch_size, TINY.patch_size, 3))
-    init = jax.jit(lambda key: DefocusNet(TINY).init(key, patch, method=DefocusNet.classify_patches))
-    gain = jax.tree.map(lambda leaf: 1.8 * leaf if leaf.ndim > 1 else leaf, init(jax.random.key(3)))
-    return Weights(gain, TINY)
-
-
-def photo_like(rng, height, width):
-    """uint8 RGB with edges of several strengths."""
-    noise = cv2.GaussianBlur(rng.random((height + 8, width + 8, 3)), (0, 0), 2.0)[4:-4, 4:-4]
-    noise = (noise - noise.min()) / max(np.ptp(noise), 1e-9)
-    return (255 * noise).astype(np.uint8)
-
-
-def check_contract(result, shape):
-    assert result.radius.dtype == result.confidence.dtype == result.sparse_radius.dtype == np.float32
-    assert result.edges.dtype == result.depth_edges.dtype == bool
-    assert all(isinstance(leaf, np.ndarray) and leaf.shape == shape for leaf in result)
-    assert np.isfinite(result.radius).all()
-    assert (result.confidence >= 0).all() and (result.confidence <= 1).all()
-    assert not (result.depth_edges & ~result.edges).any()
-    pattern = result.edges & ~result.depth_edges
-    np.testing.assert_array_equal(np.isfinite(result.sparse_radius), pattern)
-    if pattern.any():
-        read = result.sparse_radius[pattern]
-        assert read.min() >= 0.5 and read.max() <= 6.0
-        assert result.radius.min() >= read.min() - 1e-3 and result.radius.max() <= read.max() + 1e-3
-
-
-def assert_same(got, wanted, atol=1e-5):
-    np.testing.assert_array_equal(got.edges, wanted.edges)
-    np.testing.assert_array_equal(got.depth_edges, wanted.depth_edges)
-    for name in ("radius", "confidence", "sparse_radius"):
-        np.testing.assert_allclose(getattr(got, name), getattr(wanted, name), atol=atol)
+from tests.jaxblur.tiny import TINY, assert_same, check_contract, photo_like
 
 
 @pytest.mark.parametrize("shape", [(43, 57), (1, 40), (40, 1), (1, 1), (5, 6), (64, 64)])
@@ -77,7 +34,7 @@ def test_no_edges_means_the_fallback_and_no_confidence(weights):
     result = estimator.estimate(np.full((30, 41, 3), 77, np.uint8), weights)
     check_contract(result, (30, 41))
     assert not result.edges.any() and not result.confidence.any()
-    np.testing.assert_array_equal(result.radius, np.float32(DEFAULT.propagation.fallback_radius))
+    np.testing.assert_array_equal(result.radius, np.float32(UNKNOWN_RADIUS))
 
 
 def test_every_pixel_an_edge(weights, rng):
@@ -96,9 +53,10 @@ PATCHWISE = jax.jit(
 )
 
 
-@pytest.mark.parametrize("config", [DEFAULT, PUBLISHED], ids=["default", "published"])
+@pytest.mark.parametrize("config", [TWO_STAGE, PUBLISHED], ids=["two-stage", "published"])
 def test_equals_the_parts_on_the_photo_alone(config, weights, rng):
     """Buckets, tiles and masks leave no trace: patch-wise networks on the photo without any padding to a bucket."""
+    way = config.propagation
     photo = photo_like(rng, 47, 35)
     values = jnp.asarray(photo / np.float32(255), jnp.float32)
     edges = np.asarray(detect_edges(values, config=config.edges))
@@ -109,7 +67,7 @@ def test_equals_the_parts_on_the_photo_alone(config, weights, rng):
     out = PATCHWISE(weights.variables, context, everywhere)
     blur, depth = np.asarray(out.blur)[edges.ravel()], np.asarray(out.depth)[edges.ravel(), 1]
     best = blur.argmax(-1)
-    radius = 0.5 + 0.25 * (best if config.readout == "argmax" else blur @ np.arange(23))
+    radius = 0.5 + 0.25 * (best if way.readout == "argmax" else blur @ np.arange(23))
     reliability = [row[max(k - 1, 0) : k + 2].sum() for row, k in zip(blur, best, strict=True)]
 
     def plane(chosen):
@@ -117,14 +75,14 @@ def test_equals_the_parts_on_the_photo_alone(config, weights, rng):
         out[tuple(points.T)] = chosen
         return jnp.asarray(out)
 
-    weight = (depth <= 0.5) * (np.asarray(reliability) if config.weighting == "confidence" else 1.0)
+    weight = (depth <= 0.5) * (np.asarray(reliability) if way.weighting == "confidence" else 1.0)
     expected = propagate(
         plane(radius),
         plane(weight),
         plane(depth > 0.5),
         values,
         reliability=plane(reliability),
-        config=config.propagation,
+        config=way.filter,
     )
     result = estimator.estimate(photo, weights, config=config)
     np.testing.assert_array_equal(result.edges, edges)
@@ -137,7 +95,7 @@ def test_result_does_not_depend_on_tiles(weights, rng):
     photo, edges = photo_like(rng, 70, 90), rng.random((70, 90)) < 0.1
     points, whole = estimator.classify_edges(photo, weights, edges)
     np.testing.assert_array_equal(points, np.argwhere(edges))
-    assert jaxblur_tiles.size_bucket(70, 90, max_tile=64)[:2] == (2, 2)
+    assert size_bucket(70, 90, max_tile=64)[:2] == (2, 2)
     again, parts = estimator.classify_edges(photo, weights, edges, tile=64)
     np.testing.assert_array_equal(again, points)
     np.testing.assert_allclose(parts.blur, whole.blur, atol=1e-5)
@@ -146,7 +104,7 @@ def test_result_does_not_depend_on_tiles(weights, rng):
 
 @pytest.mark.parametrize("height, width", [(1, 1), (64, 65), (512, 513), (4000, 6000), (1030, 1)])
 def test_bucket_holds_the_photo(height, width):
-    rows, cols, tile_height, tile_width = jaxblur_tiles.size_bucket(height, width)
+    rows, cols, tile_height, tile_width = size_bucket(height, width)
     assert rows * tile_height >= height and cols * tile_width >= width
     assert max(tile_height, tile_width) <= 512 and tile_height % 64 == tile_width % 64 == 0
     assert rows * tile_height < height + 64 * rows and cols * tile_width < width + 64 * cols
@@ -162,6 +120,9 @@ def test_batch_equals_one_by_one(weights, rng):
     assert batch.estimate_batch([], weights) == []
 
 
+ONE_NAN = np.pad(
+    np.full((1, 1, 3), np.nan), ((300, 9), (200, 9), (0, 0))
+)  # too large for one vector of XLA's
 PHOTO, EDGES = np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), bool)
 
 
@@ -172,7 +133,16 @@ PHOTO, EDGES = np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), bool)
         (PHOTO, EDGES.T, ValueError, r"edges must have the photo's height and width \(6, 7\), got \(7, 6\)"),
         (np.zeros((6, 7, 4), np.uint8), None, ValueError, "image must be grey or RGB, got four channels"),
         (np.full((6, 7, 3), np.nan), None, ValueError, r"image must be finite and within \[0, 1\]"),
-        (PHOTO * 1.0 + 2.0, None, ValueError, r"within \[0, 1\], got values from 2.0 to 2.0"),
+        (
+            np.pad(np.full((1, 1, 3), np.nan), ((300, 9), (200, 9), (0, 0))),
+            None,
+            ValueError,
+            r"got nan at \(300, 200, 0\)",
+        ),
+        (None, None, TypeError, "image must be an array, a path or a Pillow image, got None .cv2.imread"),
+        ([[1, 2]], None, TypeError, "image must be a NumPy or JAX array, a path or a Pillow image, got list"),
+        ("missing.jpg", None, OSError, "missing.jpg"),
+        (PHOTO * 1.0 + 2.0, None, ValueError, r"within \[0, 1\], got values from 2 to 2"),
         (PHOTO[None], None, ValueError, "image must have shape .*, got .1, 6, 7, 3."),
         (PHOTO[0, 0], None, ValueError, "image must have shape .*, got .3,."),
         (PHOTO[:0], None, ValueError, "image must not be empty"),
@@ -199,7 +169,7 @@ def test_radius_is_differentiable_in_the_photo(weights, rng):
     size = jnp.asarray([30, 40], jnp.int32)
 
     def mean_radius(image):
-        result = estimator.estimate_padded(weights, image, size, edges, tiles=(1, 1, 64, 64))
+        result = estimator.estimate_padded(weights, image, size, edges, tiles=Tiles(1, 1, 64, 64))
         return result.radius[:30, :40].mean()
 
     gradient = np.asarray(jax.jit(jax.grad(mean_radius))(jnp.asarray(image)))
@@ -213,7 +183,7 @@ def test_reflect_pad_is_that_of_opencv(shape, rng):
     bucket = np.full((16, 16, 3), np.nan, np.float32)
     bucket[: shape[0], : shape[1]] = photo
     expected = cv2.copyMakeBorder(photo, *4 * (11,), cv2.BORDER_REFLECT)
-    got = jaxblur_tiles.reflect_pad(jnp.asarray(bucket), jnp.asarray(shape, jnp.int32), margin=11)
+    got = reflect_pad(jnp.asarray(bucket), jnp.asarray(shape, jnp.int32), margin=11)
     assert got.shape == (38, 38, 3) and np.isfinite(got).all()
     np.testing.assert_array_equal(got[: shape[0] + 22, : shape[1] + 22], expected)
 
@@ -222,8 +192,8 @@ def test_reflect_pad_is_that_of_opencv(shape, rng):
 def test_read_levels(readout, rng):
     levels = (0.5, 1.0, 2.0, 4.0)
     probabilities = rng.dirichlet([0.5] * 4, size=9).astype(np.float32)
-    radius, spread, reliability = readout.read_levels(jnp.asarray(probabilities), levels, readout=readout)
-    for p, r, s, sure in zip(probabilities, *map(np.asarray, (radius, spread, reliability)), strict=True):
+    radius, deviation, reliability = read_levels(jnp.asarray(probabilities), levels, readout=readout)
+    for p, r, s, sure in zip(probabilities, *map(np.asarray, (radius, deviation, reliability)), strict=True):
         k = int(np.argmax(p))
         wanted = levels[k] if readout == "argmax" else sum(a * b for a, b in zip(p, levels, strict=True))
         np.testing.assert_allclose(r, wanted, rtol=1e-6)
@@ -270,3 +240,48 @@ def test_photos_of_one_bucket_share_one_program(weights, rng, traces):
     assert traces == [(1, 1, 64, 64)]
     estimator.estimate(photo_like(rng, 10, 65), weights)
     assert traces == [(1, 1, 64, 64), (1, 1, 64, 128)]
+
+
+def test_photos_come_as_paths_and_pillow_images(weights, rng, traces, tmp_path):
+    photo = photo_like(rng, 20, 30)
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), photo[..., ::-1])
+    wanted = photo[..., 1] / np.float32(255)
+    palette = PIL.Image.fromarray(photo).quantize(256)
+    for same in (path, str(path), PIL.Image.open(path), PIL.Image.fromarray(photo).convert("RGBA")):
+        np.testing.assert_allclose(estimator.estimate(same, weights).radius, wanted, atol=1e-7)
+    colours = np.asarray(palette.convert("RGB"))[..., 1] / np.float32(255)  # not the indices of the palette
+    np.testing.assert_allclose(estimator.estimate(palette, weights).radius, colours, atol=1e-7)
+    with pytest.raises(ValueError, match="Pillow images of mode F have no fixed range"):
+        estimator.estimate(PIL.Image.fromarray(photo[..., 0].astype(np.float32)), weights)
+
+
+def test_weights_settings_and_memory_by_name(weights, rng, traces, tmp_path):
+    path, photo = tmp_path / "tiny.safetensors", photo_like(rng, 20, 30)
+    jaxblur.save_weights(path, weights)
+    wanted = estimator.estimate(photo, weights)
+    for given in (path, str(path), None):
+        assert_same(estimator.estimate(photo, given, config="published", max_memory="4GB"), wanted)
+    assert "\n" not in repr(weights) and len(repr(weights)) < 100
+    for arguments, error, message in [
+        ({"config": "fast"}, ValueError, "one of the presets default, two-stage, published, got 'fast'"),
+        ({"config": 3}, TypeError, "config must be a jaxblur.Config or the name of a preset, got int"),
+        ({"weights": {}}, TypeError, "weights must be what load_weights returns, a path, or None, got dict"),
+        ({"max_memory": "lots"}, ValueError, "max_memory must be a number with a unit"),
+        ({"max_memory": -1}, ValueError, "max_memory must be positive, got -1"),
+    ]:
+        with pytest.raises(error, match=message):
+            estimator.estimate(photo, **{"weights": weights} | arguments)
+
+
+def test_settings_that_cannot_act_are_refused(weights, multiscale_weights, rng):
+    asked = Config(propagation=MultiScale())
+    with pytest.raises(ValueError, match="these weights have no parameters for multiscale fusion"):
+        estimator.estimate(photo_like(rng, 20, 30), weights, config=asked)
+    assert choose_propagation(DEFAULT, multiscale_weights) == MultiScale()
+    assert choose_propagation(DEFAULT, weights) == TWO_STAGE.propagation
+    with pytest.raises(
+        ValueError, match=r"propagation must be SingleScale\(...\), MultiScale\(...\) or None"
+    ):
+        Config(propagation="multiscale")  # type: ignore[arg-type]
+    assert as_config(None) == DEFAULT

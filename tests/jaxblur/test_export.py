@@ -1,7 +1,6 @@
 """Exported programs give the numbers of the library, in the runtime they are meant for."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import onnxruntime
 import pytest
@@ -10,15 +9,8 @@ import jaxblur
 from jaxblur import export
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.defocus_net import DefocusNet, apply, level_probabilities
-from jaxblur.network.weights import Weights
 from tests.jaxblur.cli_helpers import run
-from tests.jaxblur.test_estimator import TINY, photo_like
-
-
-def make_weights(network):
-    patch = jnp.zeros((1, network.patch_size, network.patch_size, 3))
-    init = jax.jit(lambda key: DefocusNet(network).init(key, patch, method=DefocusNet.classify_patches))
-    return Weights(init(jax.random.key(3)), network)
+from tests.jaxblur.tiny import TINY, make_weights, photo_like
 
 
 def test_the_estimator_gives_the_estimate(rng):

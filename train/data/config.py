@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from train.data.gate import GateConfig
+from train.settings import check_counts, check_fractions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +20,11 @@ class DataConfig:
       scale_range: random reduction of the photo, 1 = as it is; scales from 0.7 become 1, see
         `crops.random_side`.
       longest_side: larger photos are first reduced to this, px; scales count from there.
-      recolour_share: share of crops with mildly changed colours.
-      grey_share: share of crops made grey.
-      outline_share: share of layers whose foreground is an object cut out of a photo, if there are outlines;
+      recolour_probability: of crops whose colours are mildly changed.
+      grey_probability: of crops made grey.
+      outline_probability: of layers whose foreground is an object cut out of a photo, if there are outlines;
         the others are procedural shapes.
-      held_out_share: share of the photos, chosen by name, that only the held-out split sees.
+      held_out_fraction: of the photos, chosen by name: those that only the held-out split sees.
       gate: limits of the sharpness gate.
       cache_bytes: memory for decoded photos.
       seed: of every random choice.
@@ -36,23 +37,19 @@ class DataConfig:
     contents_per_batch: int = 16
     scale_range: tuple[float, float] = (0.4, 1.0)
     longest_side: int = 1600
-    recolour_share: float = 0.5
-    grey_share: float = 0.1
-    outline_share: float = 0.5
-    held_out_share: float = 0.12
+    recolour_probability: float = 0.5
+    grey_probability: float = 0.1
+    outline_probability: float = 0.5
+    held_out_fraction: float = 0.12
     gate: GateConfig = GateConfig()
     cache_bytes: int = 1 << 30
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("crop_size", "contents_per_batch", "longest_side", "cache_bytes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("recolour_share", "grey_share", "outline_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        if not 0 < self.held_out_share < 1:
-            raise ValueError(f"held_out_share must be in (0, 1), got {self.held_out_share}")
+        check_counts(self, "crop_size", "contents_per_batch", "longest_side", "cache_bytes")
+        check_fractions(self)
+        if not 0 < self.held_out_fraction < 1:
+            raise ValueError(f"held_out_fraction must be in (0, 1), got {self.held_out_fraction}")
         if not 0 < self.scale_range[0] <= self.scale_range[1] <= 1:
             raise ValueError(f"scale_range must be rising and in (0, 1], got {self.scale_range}")
         if self.seed < 0:

@@ -59,15 +59,17 @@ def random_turn(rng: np.random.Generator, *images: np.ndarray) -> tuple[np.ndarr
     return tuple(np.ascontiguousarray(image) for image in turned)
 
 
-def recolour(rng: np.random.Generator, crop: np.ndarray, *, share: float, grey_share: float) -> np.ndarray:
-    """Changes the colours of (H, W, 3) uint8 mildly with probability `share`, and to grey with `grey_share`.
+def recolour(
+    rng: np.random.Generator, crop: np.ndarray, *, probability: float, grey_probability: float
+) -> np.ndarray:
+    """Changes the colours of (H, W, 3) uint8 mildly with `probability`, and to grey with `grey_probability`.
 
-    A change is a curve of coded values per channel: gamma 0.8 to 1.25, contrast 0.75 to 1.2 about the middle,
+    A change is a curve of gamma-encoded values per channel: gamma 0.8 to 1.25, contrast 0.75 to 1.2 about the middle,
     brightness -0.1 to 0.1, channel gains 0.9 to 1.1. Curves act on each pixel alone, so they move no edge.
     """
-    if rng.random() < grey_share:
+    if rng.random() < grey_probability:
         crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    if rng.random() < share:
+    if rng.random() < probability:
         value = np.linspace(0, 1, 256)[:, None]
         curve = value ** np.exp(rng.uniform(-0.223, 0.223))
         curve = (curve - 0.5) * rng.uniform(0.75, 1.2) + 0.5 + rng.uniform(-0.1, 0.1)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from train.settings import check_fractions
+
 _REBLUR_SIGMA = 1.0
 # The gradient's filter and the pixel itself blur, too: a perfect step reads this sigma (px). It is taken out
 # in quadrature.
@@ -29,12 +31,12 @@ class GateConfig:
         points stay below, in the whole crop and in every cell of it.
       cell: side of the square cells, px.
       min_cell_edges: cells with fewer edge points have no say.
-      min_step: faintest edge that is measured, as the step in coded value (0 to 255) that it makes.
+      min_step: weakest edge that is measured, as the step in gamma-encoded value (0 to 255) that it makes.
       min_clear_step: the same for a clear edge, above noise and the blocks of JPEG.
-      min_clear_share: smallest share of points on clear edges among the crop's pixels.
-      min_median_step: what half of the edges must reach at least, as a step in coded value. Where most are fainter
-        they are the noise and the blocks of the photo more often than what it shows, and tell nothing about that.
-      max_clipped_share: largest share of pixels that are black or white in all channels.
+      min_clear_fraction: least fraction of the crop's pixels that are points on clear edges.
+      min_median_step: what half of the edges must reach at least, as a step in gamma-encoded value. Where most
+        are weaker they are the noise and the blocks of the photo more often than what it shows, and tell nothing.
+      max_clipped_fraction: largest fraction of pixels that are black or white in all channels.
     """
 
     max_sigma: float = 0.3
@@ -42,18 +44,19 @@ class GateConfig:
     min_cell_edges: int = 12
     min_step: float = 4.0
     min_clear_step: float = 20.0
-    min_clear_share: float = 0.01
+    min_clear_fraction: float = 0.01
     min_median_step: float = 6.0
-    max_clipped_share: float = 0.3
+    max_clipped_fraction: float = 0.3
 
     def __post_init__(self):
+        check_fractions(self)
         for name in ("max_sigma", "cell", "min_cell_edges"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:
                 raise ValueError(f"gate.{name} must be positive, got {getattr(self, name)}")
 
 
 class EdgeBlur(NamedTuple):
-    """Edge points (N, 2) as (row, col); Gaussian sigma there (N,), px; step there (N,), coded value."""
+    """Edge points (N, 2) as (row, col); Gaussian sigma there (N,), px; step there (N,), gamma-encoded value."""
 
     points: np.ndarray
     sigma: np.ndarray
@@ -68,7 +71,7 @@ def edge_blur(image: np.ndarray, *, min_step: float = GateConfig.min_step) -> Ed
 
     Args:
       image: (H, W, 3) RGB or (H, W), uint8.
-      min_step: faintest edge, as the step in coded value (0 to 255) that it makes.
+      min_step: weakest edge, as the step in gamma-encoded value (0 to 255) that it makes.
     Returns:
       Blur at the edges: sigma 0 is perfectly sharp, inf is where re-blurring does not weaken the gradient.
       The step is right for a sharp edge and too low for a blurred one.
@@ -110,7 +113,7 @@ def rejection(crop: np.ndarray, config: GateConfig, *, mask: np.ndarray | None =
       config: the limits.
       mask: (H, W) bool; only edges and pixels inside count. None = everywhere.
     Returns:
-      "" for a crop that passes; otherwise "clipped", "no clear edges", "mostly faint edges" or "blurred".
+      "" for a crop that passes; otherwise "clipped", "no clear edges", "mostly low-contrast edges" or "blurred".
     """
     num_pixels = crop[..., 0].size if mask is None else np.count_nonzero(mask)
     white = cv2.inRange(crop, np.array([253] * 3), np.array([255] * 3))
@@ -118,16 +121,16 @@ def rejection(crop: np.ndarray, config: GateConfig, *, mask: np.ndarray | None =
     clipped = cv2.bitwise_or(white, black) > 0
     if mask is not None:
         clipped &= mask
-    if np.count_nonzero(clipped) > config.max_clipped_share * num_pixels:
+    if np.count_nonzero(clipped) > config.max_clipped_fraction * num_pixels:
         return "clipped"
     points, sigma, step = edge_blur(crop, min_step=config.min_step)
     if mask is not None:
         inside = mask[points[:, 0], points[:, 1]]
         points, sigma, step = points[inside], sigma[inside], step[inside]
-    if np.count_nonzero(step >= config.min_clear_step) < max(config.min_clear_share * num_pixels, 1):
+    if np.count_nonzero(step >= config.min_clear_step) < max(config.min_clear_fraction * num_pixels, 1):
         return "no clear edges"
     if np.median(step) < config.min_median_step:
-        return "mostly faint edges"
+        return "mostly low-contrast edges"
     if _upper(sigma) > config.max_sigma:
         return "blurred"
     cells = (points[:, 0] // config.cell) * crop.shape[1] + points[:, 1] // config.cell

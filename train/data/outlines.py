@@ -28,7 +28,7 @@ class Cutouts(Protocol):
         ...
 
     def coverage(self, number: int, region: crops.Region, size: int) -> np.ndarray:
-        """The object's share of each pixel of the region reduced to (size, size), uint8, 255 = all."""
+        """How much of each pixel the object covers, of the region reduced to (size, size), uint8, 255 = all."""
         ...
 
 
@@ -56,7 +56,8 @@ class PolygonCutouts:
             if image is None:
                 continue
             corners = np.concatenate(polygons)
-            if corners.min() < -1 or (corners > np.array(image.shape[1::-1]) + 1).any():
+            inside = (corners >= -1) & (corners <= np.array(image.shape[1::-1]) + 1)  # False for NaN
+            if not inside.all():
                 size = f"{image.shape[1]}x{image.shape[0]}"
                 raise ValueError(
                     f"outline file {path} does not match the photos: an outline leaves {file} ({size} px)"

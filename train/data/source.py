@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 
@@ -13,14 +12,12 @@ from train.data.config import DataConfig
 from train.data.folder import CachedPhotos, FolderPhotos, Photos
 from train.data.gate import rejection
 from train.data.tfds_source import open_tfds
+from train.streams import SPLITS, Host, Split, host_rng
 
-Split = Literal["train", "held_out"]
-
-_SPLITS = ("train", "held_out")
 # A crop is drawn anew until it passes the gate; with 2 % of crops passing, 1000 in a row fail once in 6e8.
 _MAX_TRIES = 1000
 _VALIDATION_BATCH = 8
-_MIN_OBJECT_SHARE, _MAX_OBJECT_SHARE = 0.05, 0.95
+_MIN_COVERED, _MAX_COVERED = 0.05, 0.95  # fraction of a crop that an object covers
 
 
 class Source:
@@ -40,16 +37,34 @@ class Source:
         self._photos = photos
         self._cutouts = cutouts
         self._name = name
-        self._indices = split_by_name(photos.names, config.held_out_share)
+        self._indices = split_by_name(photos.names, config.held_out_fraction)
         if not all(len(indices) for indices in self._indices.values()):
             raise ValueError(
                 f"{name} must have at least two photos, one of them to be held out, got {len(photos.names)}"
             )
-        self._objects: dict[str, list[int]] = {split: [] for split in _SPLITS}
+        self._objects: dict[str, list[int]] = {split: [] for split in SPLITS}
         held_out = set(self._indices["held_out"].tolist())
         if cutouts is not None:
             for number in range(len(cutouts)):
                 self._objects["held_out" if cutouts.photo(number) in held_out else "train"].append(number)
+
+    def recut(self, config: DataConfig) -> "Source":
+        """The same photos and outlines, cut by other settings.
+
+        Args:
+          config: with the same photos; how crops are taken may differ.
+
+        Raises:
+          ValueError: no photo gives a crop that can be used, see `open_source`.
+        """
+        source = Source(config, self._photos, self._cutouts, name=self._name)
+        # One sample of each kind, so that unusable photos are refused now.
+        one = dataclasses.replace(config, contents_per_batch=1)
+        probe = Source(one, self._photos, self._cutouts, name=self._name)
+        for split in SPLITS:
+            probe.contents(0, split=split)
+            probe.layers(0, split=split)
+        return source
 
     def for_validation(self, crop_size: int) -> "Source":
         """The same photos and splits, cut to crops of `crop_size` px whatever the run's seed and batches."""
@@ -66,14 +81,14 @@ class Source:
         Args:
           step: number of the batch.
           split: "train" or "held_out".
-          process_index: which share of the batch to make.
-          process_count: number of shares; the shares in order make up the same batch whatever the number.
+          process_index: which part of the batch to make.
+          process_count: number of parts; the parts in order make up the same batch whatever the number.
         Returns:
           {"content": (B / process_count, S, S, 3) RGB uint8}.
         Raises:
           ValueError: the batch does not divide by `process_count`; or no crop passes the gate.
         """
-        return self._batch(self._content, 0, step, split, process_index, process_count)
+        return self._batch(self._content, Host.CONTENTS, step, split, process_index, process_count)
 
     def layers(
         self, step: int, *, split: Split = "train", process_index: int = 0, process_count: int = 1
@@ -85,15 +100,15 @@ class Source:
         Args:
           step: number of the batch.
           split: "train" or "held_out".
-          process_index: which share of the batch to make.
-          process_count: number of shares.
+          process_index: which part of the batch to make.
+          process_count: number of parts.
         Returns:
           {"foreground": (B / process_count, S, S, 3) RGB uint8, "background": likewise,
           "alpha": (B / process_count, S, S) uint8}.
         Raises:
           ValueError: as for `contents`.
         """
-        return self._batch(self._layer, 1, step, split, process_index, process_count)
+        return self._batch(self._layer, Host.LAYERS, step, split, process_index, process_count)
 
     def photo_names(self, split: Split) -> list[str]:
         """Names of the split's photos, in order."""
@@ -111,7 +126,7 @@ class Source:
     def _batch(
         self,
         sample: Callable[[np.random.Generator, Split], dict[str, np.ndarray]],
-        kind: int,
+        kind: Host,
         step: int,
         split: Split,
         process_index: int,
@@ -130,15 +145,18 @@ class Source:
         first = process_index * size
         samples = []
         for place in range(first, first + size):
-            rng = np.random.default_rng([self.config.seed, kind, _SPLITS.index(split), step, place])
-            samples.append(sample(rng, split))
+            samples.append(sample(host_rng(self.config.seed, kind, split, step, place), split))
         return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
     def _content(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
         return {"content": self._sharp_crop(rng, split)[0]}
 
     def _layer(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
-        if self._cutouts is not None and self._objects[split] and rng.random() < self.config.outline_share:
+        if (
+            self._cutouts is not None
+            and self._objects[split]
+            and rng.random() < self.config.outline_probability
+        ):
             foreground, alpha, photo = self._sharp_object(rng, split, self._cutouts)
         else:
             alpha = shapes.random_shape(rng, self.config.crop_size)
@@ -187,7 +205,7 @@ class Source:
                 side = crops.random_side(rng, sides, config.crop_size)
                 region = outlines.region_across(rng, boundary, image.shape, side)
                 alpha = cutouts.coverage(number, region, config.crop_size)
-                if not _MIN_OBJECT_SHARE <= alpha.mean() / 255 <= _MAX_OBJECT_SHARE:
+                if not _MIN_COVERED <= alpha.mean() / 255 <= _MAX_COVERED:
                     refused["too little of the object or its surroundings"] += 1
                     continue
                 inside = outlines.core(alpha)
@@ -209,7 +227,10 @@ class Source:
         return image, sides, "smaller than the crop"
 
     def _recolour(self, rng: np.random.Generator, crop: np.ndarray) -> np.ndarray:
-        return crops.recolour(rng, crop, share=self.config.recolour_share, grey_share=self.config.grey_share)
+        own = self.config
+        return crops.recolour(
+            rng, crop, probability=own.recolour_probability, grey_probability=own.grey_probability
+        )
 
     def _nothing_found(self, what: str, split: Split, refused: collections.Counter) -> ValueError:
         reasons = ", ".join(f"{count} {reason}" for reason, count in refused.most_common())
@@ -238,22 +259,17 @@ def open_source(config: DataConfig) -> Source:
         name = f"TFDS {', '.join(config.tfds)}"
         records, cutouts = open_tfds(config.tfds, config.tfds_dir)
         photos = CachedPhotos(records, config.cache_bytes)
-    source = Source(config, photos, cutouts, name=name)
-    probe = Source(dataclasses.replace(config, contents_per_batch=1), photos, cutouts, name=name)
-    for split in _SPLITS:
-        probe.contents(0, split=split)
-        probe.layers(0, split=split)
-    return source
+    return Source(config, photos, cutouts, name=name).recut(config)
 
 
-def split_by_name(names: Sequence[str], held_out_share: float) -> dict[Split, np.ndarray]:
+def split_by_name(names: Sequence[str], held_out_fraction: float) -> dict[Split, np.ndarray]:
     """Indices of the photos of each split, chosen by the SHA-256 of the file name without its folders.
 
     A photo stays on its side when others are added or the folder moves. Only where a side would be empty does
     the photo with the nearest hash change over.
     """
     hashes = np.array([_unit_hash(name) for name in names])
-    held_out = hashes < held_out_share
+    held_out = hashes < held_out_fraction
     if len(names) > 1 and not held_out.any():
         held_out[hashes.argmin()] = True
     if len(names) > 1 and held_out.all():

@@ -1,1 +1,1 @@
-"""Trained variables and weights as files."""
+"""What a run leaves behind: variables to train on, and weights to estimate with."""

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from jaxblur.files.output import atomic_file
-from train.data.source import Source, Split
+from train.data.source import Source
 from train.scenes.config import SceneConfig
+from train.streams import Split
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def kept_batches(
       folder: for a folder of files that the same kind, photos, settings and `made_with` find again.
       kind: what is kept, for its name.
       source: of the scenes.
-      config: of the scenes; `config.scenes` make up a file.
+      config: of the scenes; `config.scenes_per_batch` make up a file.
       make: number of the batch -> its arrays by name.
       count: of scenes, at least.
       split: whose photos.
@@ -43,14 +44,16 @@ def kept_batches(
     own = folder / f"{kind}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]}"
     own.mkdir(parents=True, exist_ok=True)
     batches = []
-    for number in range(-(-count // config.scenes)):
+    for number in range(-(-count // config.scenes_per_batch)):
         path = own / f"{split}_{number:05d}.npz"
         if not path.exists():
             arrays: dict[str, Any] = make(number)
             with atomic_file(path) as file:
                 np.savez_compressed(file, **arrays)
             if number % 10 == 9:
-                _log.info("%s: %d of %d %s scenes", kind, (number + 1) * config.scenes, count, split)
+                _log.info(
+                    "%s: %d of %d %s scenes", kind, (number + 1) * config.scenes_per_batch, count, split
+                )
         with np.load(path) as file:
             batches.append(dict(file))
     return batches

@@ -1,4 +1,4 @@
-"""What the layers of a random scene show: photos, plain colours, objects, and outlines; used by `train.scenes`."""
+"""What the layers of a random scene show: photos, plain colours, objects, and outlines; used by `compose`."""
 
 import math
 
@@ -20,8 +20,8 @@ def plain(rng: np.random.Generator, photo: np.ndarray, side: int) -> np.ndarray:
         colours[1] = colours[0]
     angle, place = rng.uniform(0, 2 * math.pi), np.linspace(-1, 1, side)
     along = math.sin(angle) * place[:, None, None] + math.cos(angle) * place[None, :, None]
-    share = 0.5 + 0.5 * along / math.sqrt(2)
-    return np.rint(colours[0] + share * (colours[1] - colours[0])).astype(np.uint8)
+    fraction = 0.5 + 0.5 * along / math.sqrt(2)
+    return np.rint(colours[0] + fraction * (colours[1] - colours[0])).astype(np.uint8)
 
 
 def collage(rng: np.random.Generator, photo: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
@@ -33,8 +33,8 @@ def collage(rng: np.random.Generator, photo: np.ndarray, others: list[np.ndarray
             other = plain(rng, other, side)
         elif rng.random() < 0.5:
             other = other[:, ::-1]
-        share = random_outline(rng, side)[..., None] / np.float32(255)
-        photo = np.rint(photo + share * (other.astype(np.float32) - photo)).astype(np.uint8)
+        alpha = random_outline(rng, side)[..., None] / np.float32(255)
+        photo = np.rint(photo + alpha * (other.astype(np.float32) - photo)).astype(np.uint8)
     return photo
 
 

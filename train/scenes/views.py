@@ -10,13 +10,13 @@ import numpy as np
 
 from jaxblur.image.pyramid import count_scales, halve
 from train.data.crops import random_turn
-from train.data.source import Source, Split
+from train.data.source import Source
 from train.scenes.cache import kept_batches
 from train.scenes.compose import draw_scenes
 from train.scenes.config import SceneConfig
+from train.streams import Host, Split, host_rng
 
-_KIND, _SPLITS = 3, ("train", "held_out")  # part of every seed, apart from those of `Source` and `scenes`
-_FIRST = 1_000_000  # first batch: the third stage's begin at 0 and stay new to the networks
+_FIRST = 1_000_000  # first batch: those of the multiscale stage begin at 0 and stay new to the networks
 
 
 class SceneViews:
@@ -24,8 +24,8 @@ class SceneViews:
 
     Args:
       folder: for one file per batch of scenes, found again by the same photos and settings.
-      source: from `scenes.scene_source`.
-      config: of the scenes; `config.scenes` make up a file.
+      source: from `compose.scene_source`.
+      config: of the scenes; `config.scenes_per_batch` make up a file.
       count: of scenes, at least.
       split: whose photos.
     """
@@ -33,7 +33,8 @@ class SceneViews:
     def __init__(
         self, folder: Path, source: Source, config: SceneConfig, *, count: int, split: Split = "train"
     ) -> None:
-        self._seed, self._split = source.config.seed, _SPLITS.index(split)
+        self._seed: int = source.config.seed
+        self._split: Split = split
 
         def compose(number: int) -> dict[str, np.ndarray]:
             views, radius = draw_scenes(source, config, _FIRST + number, split=split)
@@ -55,8 +56,7 @@ class SceneViews:
 
     def whole(self, step: int, places: range) -> dict[str, np.ndarray]:
         """A random `scene` for each of some places of a batch, with a leading axis of them."""
-        seeds = [[self._seed, _KIND, self._split, step, place] for place in places]
-        scenes = [self.scene(int(np.random.default_rng(seed).integers(len(self)))) for seed in seeds]
+        scenes = [self.scene(int(self._rng(step, place).integers(len(self)))) for place in places]
         return {name: np.stack([scene[name] for scene in scenes]) for name in scenes[0]}
 
     def batch(self, step: int, places: range, *, count: int, size: int) -> dict[str, np.ndarray]:
@@ -83,10 +83,13 @@ class SceneViews:
         Raises:
           ValueError: the scenes are smaller than a view.
         """
-        rng = np.random.default_rng([self._seed, _KIND, self._split, step, place])
+        rng = self._rng(step, place)
         made = [self._cut(rng, size) for _ in range(count)]
         views, radii = (np.stack(part) for part in zip(*made, strict=True))
         return {"scene_view": views, "scene_radius": radii}
+
+    def _rng(self, step: int, place: int) -> np.random.Generator:
+        return host_rng(self._seed, Host.SCENE_VIEWS, self._split, step, place)
 
     def _cut(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
         number = int(rng.integers(len(self)))
@@ -94,8 +97,8 @@ class SceneViews:
         if size > len(view):
             raise ValueError(f"views of {size} px cannot be cut from scenes of {len(view)} px")
         scales = [s for s in range(count_scales(*radius.shape)) if len(view) >> s >= size]
-        shares = 0.5 ** np.arange(len(scales))
-        scale = int(rng.choice(scales, p=shares / shares.sum()))
+        weights = 0.5 ** np.arange(len(scales))
+        scale = int(rng.choice(scales, p=weights / weights.sum()))
         step = 2**scale
         top, left = (int(rng.integers((len(view) >> scale) - size + 1)) * step for _ in range(2))
         part = (slice(top, top + size * step), slice(left, left + size * step))

@@ -8,21 +8,11 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from jaxblur import synthesis
 from jaxblur.edges import canny
-from jaxblur.propagation.domain_transform import channel_steps
+from jaxblur.propagation.domain_transform import channel_gradient
 from jaxblur.synthesis.kernels import SHARP_RADIUS
+from train.camera import KERNEL_SIZE, Degradation, capture, draw_degradation, lens, shown
 from train.config import FormationConfig
-from train.stages.samples import (
-    EDGES,
-    KERNEL_SIZE,
-    Degradation,
-    Points,
-    camera,
-    choose_points,
-    coded,
-    draw_degradation,
-    for_each_view,
-    lens,
-)
+from train.stages.samples import EDGES, Points, choose_points, for_each_view
 
 _MIN_STEP, _MAX_SAME = 0.75, 0.25  # px of radius: a depth edge steps by so much, a pattern edge by no more
 _REACH = 7  # px around a step in which the blur of an edge is not clear
@@ -47,13 +37,13 @@ class Scene(NamedTuple):
 def compose(
     key: jax.Array, layers: dict[str, UInt8[Array, "..."]], radii: Float[Array, " 2"], how: Degradation
 ) -> Scene:
-    """A foreground over a background with disk radii (background, foreground), px; `how.radius` is not used."""
-    images = coded(jnp.stack([layers["background"], layers["foreground"]]), how.black, how.white)
+    """A foreground over a background with disk radii (background, foreground), px."""
+    images = shown(jnp.stack([layers["background"], layers["foreground"]]), how.black, how.white)
     alpha = layers["alpha"].astype(jnp.float32) / 255
     alphas = jnp.stack([jnp.ones_like(alpha), alpha])
     kernels = jax.vmap(lambda radius: lens(radius, how.softness, size=KERNEL_SIZE))(radii)
     view = synthesis.composite_layers(images, alphas, kernels, linear_light=how.linear)
-    view = camera(key, view, how.noise, how.quality)
+    view = capture(key, view, how.noise, how.quality)
     label = synthesis.edge_labels(alphas, kernels, radii)
     return Scene(view, canny.detect_edges(view, config=EDGES), label)
 
@@ -65,9 +55,9 @@ def draw_radii(key: jax.Array, config: FormationConfig) -> Float[Array, " 2"]:
     if config.levels:
         levels = jnp.asarray(config.levels, jnp.float32)
         radii = levels[jnp.abs(radii[:, None] - levels).argmin(-1)]
-    sharp = jax.random.bernoulli(sharp_key, config.layer_sharp_share, (2,))
+    sharp = jax.random.bernoulli(sharp_key, config.layer_sharp_probability, (2,))
     radii = jnp.where(sharp, config.min_radius, radii)
-    return jnp.where(jax.random.bernoulli(same_key, config.same_share), radii[:1], radii)
+    return jnp.where(jax.random.bernoulli(same_key, config.same_probability), radii[:1], radii)
 
 
 def depth_examples(
@@ -75,17 +65,21 @@ def depth_examples(
     layers: dict[str, UInt8[Array, "..."]],
     *,
     points: int,
-    depth_share: float,
+    depth_fraction: float,
     margin: int,
     config: FormationConfig,
 ) -> DepthExamples:
-    """One composite per pair of layers, with up to `points` edge points, at most `depth_share` of them depth edges."""
+    """One composite per pair of layers, with up to `points` edge points; at most `depth_fraction` are depth edges."""
 
     def one_scene(key: jax.Array, layers: dict[str, jax.Array]) -> DepthExamples:
         how_key, radius_key, camera_key, depth_key, pattern_key = jax.random.split(key, 5)
-        how = jax.tree.map(lambda leaf: leaf[0], draw_degradation(how_key, 1, config))
+        how = jax.tree.map(
+            lambda leaf: leaf[0], draw_degradation(how_key, 1, config.camera, max_noise=config.max_noise)
+        )
         scene = compose(camera_key, layers, draw_radii(radius_key, config), how)
-        return _choose((depth_key, pattern_key), scene, points=points, depth_share=depth_share, margin=margin)
+        return _choose(
+            (depth_key, pattern_key), scene, points=points, depth_fraction=depth_fraction, margin=margin
+        )
 
     return jax.vmap(one_scene)(keys, layers)
 
@@ -96,15 +90,17 @@ def scene_depth_examples(
     radius: Float[Array, "b v h w"],
     *,
     points: int,
-    depth_share: float,
+    depth_fraction: float,
     margin: int,
 ) -> DepthExamples:
-    """Views of composed scenes, with up to `points` edge points each, at most `depth_share` of them depth edges."""
+    """Views of composed scenes, with up to `points` edge points each; at most `depth_fraction` are depth edges."""
 
     def one_view(key: jax.Array, view: jax.Array, radius: jax.Array) -> DepthExamples:
         scene = Scene(view, canny.detect_edges(view, config=EDGES), step_labels(radius))
         depth_key, pattern_key = jax.random.split(key)
-        return _choose((depth_key, pattern_key), scene, points=points, depth_share=depth_share, margin=margin)
+        return _choose(
+            (depth_key, pattern_key), scene, points=points, depth_fraction=depth_fraction, margin=margin
+        )
 
     return for_each_view(one_view, keys, views, radius)
 
@@ -119,7 +115,7 @@ def step_labels(radius: Float[Array, "h w"]) -> Int[Array, "h w"]:
     Args:
       radius: px.
     """
-    across, down = channel_steps(jnp.maximum(radius, SHARP_RADIUS))
+    across, down = channel_gradient(jnp.maximum(radius, SHARP_RADIUS))
     step = jnp.maximum(across, down)  # to the left and upper neighbour
     depth = _dilate(step >= _MIN_STEP, 1)
     unclear = _dilate(step > _MAX_SAME, _REACH)
@@ -132,10 +128,10 @@ def _dilate(where: Bool[Array, "h w"], reach: int) -> Bool[Array, "h w"]:
 
 
 def _choose(
-    keys: tuple[jax.Array, jax.Array], scene: Scene, *, points: int, depth_share: float, margin: int
+    keys: tuple[jax.Array, jax.Array], scene: Scene, *, points: int, depth_fraction: float, margin: int
 ) -> DepthExamples:
-    """Up to `points` edge points of a view; those of the first share are depth edges."""
-    count = max(1, round(points * depth_share))
+    """Up to `points` edge points of a view; the first `depth_fraction` of them are depth edges."""
+    count = max(1, round(points * depth_fraction))
     depth = choose_points(keys[0], scene.edges & (scene.label == 1), margin=margin, count=count)
     pattern = choose_points(keys[1], scene.edges & (scene.label == 0), margin=margin, count=points - count)
     chosen = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), depth, pattern)

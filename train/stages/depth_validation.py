@@ -10,12 +10,13 @@ import numpy as np
 
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.defocus_net import apply
+from train.camera import Degradation
 from train.config import TrainConfig
-from train.data.source import Source, Split
+from train.data.source import Source
 from train.scenes.views import SceneViews
 from train.stages import composites, forward, samples, validation
+from train.streams import Seed, Split
 
-_KEY = 15_485_863
 _MIXES = {"clean": "clean", "noisy": "hard_linear"}  # of composites: name here, name in `validation.MIXES`
 _POINTS = 256
 _RECALL = 0.3
@@ -36,9 +37,7 @@ def held_out_depth(source: Source, config: TrainConfig, *, split: Split = "held_
     layers = {name: np.concatenate([batch[name] for batch in batches])[:wanted] for name in batches[0]}
 
     @jax.jit
-    def make(
-        key: jax.Array, layers: Any, radii: jax.Array, how: samples.Degradation
-    ) -> composites.DepthExamples:
+    def make(key: jax.Array, layers: Any, radii: jax.Array, how: Degradation) -> composites.DepthExamples:
         camera_key, point_key = jax.random.split(key)
         scene = composites.compose(camera_key, layers, radii, how)
         chosen = samples.choose_points(
@@ -49,14 +48,14 @@ def held_out_depth(source: Source, config: TrainConfig, *, split: Split = "held_
 
     count = min(_POINTS, (config.edges.view_size - 2 * config.network.margin) ** 2)
     alone = {**layers, "foreground": layers["background"]}
-    how_keys, radius_keys, view_keys = jax.random.split(jax.random.key(_KEY), (3, wanted))
+    how_keys, radius_keys, view_keys = jax.random.split(jax.random.key(Seed.DEPTH_VALIDATION), (3, wanted))
     scenes = {}
     for name, mix in [*_MIXES.items(), ("sharp", "clean")]:
         parts = alone if name == "sharp" else layers
         made = []
         for i in range(wanted):
             radii = jnp.full((2,), 0.5) if name == "sharp" else _unlike_radii(radius_keys[i])
-            how = jax.tree.map(lambda leaf: leaf[0], validation.degradation(how_keys[i], mix, radii[:1]))
+            how = jax.tree.map(lambda leaf: leaf[0], validation.degradation(how_keys[i], mix, 1))
             made.append(make(view_keys[i], {part: parts[part][i] for part in parts}, radii, how))
         scenes[name] = jax.tree.map(lambda *leaves: np.stack(leaves), *made)
     return HeldOutDepth(scenes)
@@ -84,7 +83,7 @@ def average_precision(score: np.ndarray, label: np.ndarray) -> float:
 
 
 def alarms_at_recall(positives: np.ndarray, negatives: np.ndarray, *, recall: float) -> float:
-    """Share of the (n,) scores of negatives at or above the largest threshold that finds `recall` of the positives."""
+    """Fraction of (n,) scores of negatives at or above the largest threshold that finds `recall` of the positives."""
     if not len(positives) or not len(negatives):
         return 0.0
     place = len(positives) - max(math.ceil(recall * len(positives)), 1)
@@ -114,10 +113,10 @@ def depth_probabilities(
 
 
 def depth_quality(variables: Any, network: NetworkConfig, held_out: HeldOutDepth) -> dict[str, float]:
-    """Average precision on clean and noisy composites, recall at 1/2, and the share of sharp photos called depth.
+    """Average precision on clean and noisy composites, recall at 1/2, and the fraction of sharp photos called depth.
 
-    That share is given at 1/2, and, as `alarms_at_recall`, at the threshold of each network that finds `_RECALL` of the
-    depth edges of all composites: so networks with other thresholds can be compared.
+    That fraction is given at 1/2, and, as `alarms_at_recall`, at the threshold of each network that finds `_RECALL` of
+    the depth edges of all composites: so networks with other thresholds can be compared.
     """
     out = {}
     found = []
@@ -136,12 +135,12 @@ def scene_precision(variables: Any, network: NetworkConfig, scenes: SceneViews, 
     """Average precision at the clear edge points of views of composed scenes, 4 for each content of the validation."""
     places = range(config.validation.contents)
     cut = scenes.batch(0, places, count=4, size=config.edges.view_size)
-    keys = jax.random.split(jax.random.key(_KEY), len(places))
-    # So many points that none is left out: their share of depth edges is that of the scenes.
+    keys = jax.random.split(jax.random.key(Seed.DEPTH_VALIDATION), len(places))
+    # So many points that none is left out: their fraction of depth edges is that of the scenes.
     points = (config.edges.view_size - 2 * network.margin) ** 2
     made = jax.jit(
         lambda keys, views, radius: composites.scene_depth_examples(
-            keys, views, radius, points=points, depth_share=0.5, margin=network.margin
+            keys, views, radius, points=points, depth_fraction=0.5, margin=network.margin
         )
     )(keys, cut["scene_view"], cut["scene_radius"])
     return average_precision(*depth_probabilities(variables, network, jax.tree.map(np.asarray, made)))

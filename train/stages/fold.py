@@ -6,8 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxblur.network.config import NetworkConfig
-
-_EPSILON = 1e-5  # of jaxblur.network.defocus_net.Normalise
+from jaxblur.network.layers import Normalise
 
 
 def fold_batch_norm(params: Any, batch_stats: Any, network: NetworkConfig) -> tuple[Any, NetworkConfig]:
@@ -46,5 +45,5 @@ def _fold(params: Any, stats: Any) -> Any:
 
 
 def _fold_layer(kernel: Any, affine: Any, stats: Any) -> tuple[Any, Any]:
-    gain = affine["scale"] / jnp.sqrt(stats["variance"] + _EPSILON)
+    gain = affine["scale"] / jnp.sqrt(stats["variance"] + Normalise.epsilon)
     return kernel * gain.reshape((1,) * (kernel.ndim - 1) + gain.shape), affine["bias"] - stats["mean"] * gain

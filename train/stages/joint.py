@@ -1,9 +1,10 @@
-"""Stage 4: both networks and the spreading at once, trained on the dense map from the photo on; for an accelerator.
+"""Stage 4: both networks and the multiscale stage at once, trained on the map from the photo on; for an accelerator.
 
 The networks are those that ship, batch normalisation folded, and learn slowly: what they say of an edge must stay what
 it means, so their radius at edges counts as well.
 """
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ from train.stages.readings import Scene, own_scenes, read_view, smooth_scene
 
 
 class JointStage:
-    """Stage 4: all parameters of three-stage weights.
+    """Stage 4: all parameters of weights, those of the networks by part and those of the fusion as "multiscale".
 
     Args:
       config: of the run.
@@ -36,12 +37,13 @@ class JointStage:
     def __init__(self, config: TrainConfig, weights: Weights, scenes: tuple[SceneViews, SceneViews]) -> None:
         self.config, self.stage, self.network = config, config.joint, weights.network
         self.optimiser = make_optimiser(self.stage.optimiser, self.stage.steps)
-        self._start, (self._scenes, self._held_out) = weights.variables["params"], scenes
+        self._weights, (self._scenes, self._held_out) = weights, scenes
         self._measure = jax.jit(self._errors)
 
     def init(self, key: jax.Array) -> state.TrainState:
         """The parameters of the weights; nothing is random."""
-        return state.create(jax.tree.map(jnp.array, self._start), {}, {}, self.optimiser)
+        params = {**self._weights.variables["params"], "multiscale": self._weights.multiscale}
+        return state.create(jax.tree.map(jnp.array, params), {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """This host's scenes of a step.
@@ -49,7 +51,7 @@ class JointStage:
         Raises:
           ValueError: the scenes of a step do not divide by the number of hosts.
         """
-        return self._scenes.whole(step, own_scenes(self.stage.scenes))
+        return self._scenes.whole(step, own_scenes(self.stage.scenes_per_step))
 
     def step(
         self, train_state: state.TrainState, batch: dict[str, jax.Array], key: jax.Array
@@ -69,9 +71,9 @@ class JointStage:
             precision=self.config.precision,
         )
 
-    def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
-        """The averaged parameters, of networks and spreading."""
-        return train_state.average
+    def averaged(self, train_state: state.TrainState) -> Weights:
+        """The weights with the averaged parameters."""
+        return self._with(train_state.average)
 
     def validate(self, train_state: state.TrainState) -> dict[str, float]:
         """Errors on held-out scenes, see `map_loss.summary`."""
@@ -79,16 +81,23 @@ class JointStage:
         return summary([self._measure(train_state.average, **one) for one in scenes])
 
     def _forward(self, params: Any, view: Array) -> tuple[Scene, tuple[jax.Array, jax.Array]]:
-        weights = Weights({"params": params}, self.network)
-        scene = read_view(weights, view.astype(jnp.float32) / 255, precision=self.config.precision)
-        return scene, smooth_scene(params["spread"], scene, self.network)
+        pixels = view.astype(jnp.float32) / 255
+        scene = read_view(self._with(params), pixels, precision=self.config.precision)
+        return scene, smooth_scene(params["multiscale"], scene, self.network)
+
+    def _with(self, params: dict[str, Any]) -> Weights:
+        """The weights with other parameters."""
+        networks = {part: tree for part, tree in params.items() if part != "multiscale"}
+        return dataclasses.replace(
+            self._weights, variables={"params": networks}, multiscale=params["multiscale"]
+        )
 
     def _loss(
         self, params: Any, view: Array, radius: Float[Array, "h w"]
     ) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
         truth = radius.astype(jnp.float32)
         scene, smoothed = self._forward(params, view)
-        loss, metrics = map_loss(params["spread"], *smoothed, truth)
+        loss, metrics = map_loss(params["multiscale"], *smoothed, truth)
         reading = self._reading_error(scene, truth)
         return loss + self.stage.reading_weight * reading, {**metrics, "reading": reading}
 
@@ -109,4 +118,4 @@ class JointStage:
     def _errors(self, params: Any, view: Array, radius: Array) -> dict[str, jax.Array]:
         """Sums over the pixels of a held-out scene."""
         _, smoothed = self._forward(params, view)
-        return map_errors(*fuse.conclude(params["spread"], *smoothed), radius.astype(jnp.float32))
+        return map_errors(*fuse.conclude(params["multiscale"], *smoothed), radius.astype(jnp.float32))

@@ -1,4 +1,4 @@
-"""Loss and errors of a dense map of the blur radius against the truth of a composed scene."""
+"""Loss and errors of a map of the blur radius against the truth of a composed scene."""
 
 from typing import Any
 
@@ -8,15 +8,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxblur.multiscale import fuse
-from jaxblur.propagation.domain_transform import channel_steps
+from jaxblur.multiscale.parameters import MultiscaleParameters
+from jaxblur.propagation.domain_transform import channel_gradient
 from train.stages.confidence import entropy
 
 _STEP, _NEAR = 0.25, 9  # what counts as a blur step, in octaves of radius + 1; side of its neighbourhood, px
-_ERROR, _ERROR_SHARE = 0.25, 0.125  # px, and share of the radius: larger errors count by their logarithm
+_ERROR, _RELATIVE_ERROR = 0.25, 0.125  # px, and per px of radius: larger errors count by their logarithm
 
 
 def map_loss(
-    parameters: dict[str, Array],
+    parameters: MultiscaleParameters,
     smoothed: Float[Array, "3 h w"],
     means: Float[Array, " 3"],
     truth: Float[Array, "h w"],
@@ -27,7 +28,7 @@ def map_loss(
     nobody can help count less than the many that can be made smaller.
 
     Args:
-      parameters: of `jaxblur.multiscale.fuse`.
+      parameters: of the fusion.
       smoothed, means: from `fuse.smooth`.
       truth: radius, px.
 
@@ -38,7 +39,7 @@ def map_loss(
     error = jnp.abs(radius - truth)
     smooth = jnp.sqrt(error**2 + 1e-4)
     weight = 1 + near_steps(truth)
-    loss = (jnp.log1p(smooth / (_ERROR + _ERROR_SHARE * truth)) * weight).sum() / weight.sum()
+    loss = (jnp.log1p(smooth / (_ERROR + _RELATIVE_ERROR * truth)) * weight).sum() / weight.sum()
     _, confidence = fuse.conclude(parameters, jax.lax.stop_gradient(smoothed), jax.lax.stop_gradient(means))
     unsure = entropy(confidence, fuse.is_right(radius, truth))
     return loss + unsure, {"error_px": error.mean(), "relative": (error / (truth + 1)).mean()}
@@ -96,6 +97,6 @@ def summary(sums: list[dict[str, Any]]) -> dict[str, float]:
 
 def near_steps(truth: Float[Array, "h w"]) -> Float[Array, "h w"]:
     """1 near sudden changes of the true radius, else 0."""
-    across, down = channel_steps(jnp.log2(truth + 1))
+    across, down = channel_gradient(jnp.log2(truth + 1))
     step = (across + down > _STEP).astype(jnp.float32)
     return jax.lax.reduce_window(step, 0.0, jax.lax.max, (_NEAR, _NEAR), (1, 1), "SAME")

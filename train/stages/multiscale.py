@@ -1,4 +1,4 @@
-"""Stage 3 as the loop sees it: what readings count and how they spread, trained on the dense map of composed scenes.
+"""Stage 3 as the loop sees it: how readings of all scales become one map, trained on the true map of composed scenes.
 
 The networks stay as the first two stages left them; their readings of a fixed set of scenes are made once.
 """
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxblur.multiscale import fuse
+from jaxblur.multiscale.parameters import MultiscaleParameters, init_parameters
 from jaxblur.network.weights import Weights
 from train.config import TrainConfig
 from train.data.source import Source
@@ -20,34 +21,36 @@ from train.stages.optim import make_optimiser
 from train.stages.readings import Scene, own_scenes, scene_readings, smooth_scene
 
 
-class DenseStage:
-    """Stage 3: parameters of `jaxblur.multiscale.fuse`.
+class MultiscaleStage:
+    """Stage 3: the parameters of multiscale fusion.
 
     Args:
       config: of the run.
-      source: from `scenes.scene_source`.
+      source: from `compose.scene_source`.
       weights: of the two stages before.
-      folder: for the readings, which only depend on `weights`, `source` and `config.scene`.
+      folder: for the readings, which only depend on `weights`, `source` and `config.multiscale_scene`.
     """
 
-    name = "dense"
+    name = "multiscale"
 
     def __init__(self, config: TrainConfig, source: Source, weights: Weights, folder: Path) -> None:
-        self.config, self.stage, self.network = config, config.dense, weights.network
+        self.config, self.stage, self.network = config, config.multiscale, weights.network
         self.optimiser = make_optimiser(self.stage.optimiser, self.stage.steps)
-        scene, stage = config.scene, self.stage
-        self._scenes = scene_readings(folder, source, scene, weights, count=stage.scenes, split="train")
+        scene, stage = config.multiscale_scene, self.stage
+        self._scenes = scene_readings(
+            folder, source, scene, weights, count=stage.training_scenes, split="train"
+        )
         self._held_out = scene_readings(
-            folder, source, scene, weights, count=stage.held_out, split="held_out"
+            folder, source, scene, weights, count=stage.held_out_scenes, split="held_out"
         )
         self._smooth_one, self._measure = jax.jit(self._smooth), jax.jit(_errors)
 
     def init(self, key: jax.Array) -> state.TrainState:
-        """As `fuse.init_parameters` has them."""
-        return state.create(fuse.init_parameters(self.network, key), {}, {}, self.optimiser)
+        """As `init_parameters` has them."""
+        return state.create(init_parameters(self.network, key), {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
-        """This host's scenes of a step: its share of a file of readings, drawn by seed and step.
+        """This host's scenes of a step: its part of a file of readings, drawn by seed and step.
 
         Raises:
           ValueError: the scenes of a file do not divide by the number of hosts.
@@ -67,7 +70,7 @@ class DenseStage:
 
         return state.descend(train_state, total, self.optimiser, average=self.stage.optimiser.average)
 
-    def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
+    def averaged(self, train_state: state.TrainState) -> MultiscaleParameters:
         """The averaged parameters, their confidence calibrated on the held-out scenes."""
         return confidence.calibrate(train_state.average, self._smoothed(train_state.average))
 
@@ -77,8 +80,8 @@ class DenseStage:
         parameters = confidence.calibrate(train_state.average, smoothed)
         return summary([self._measure(parameters, *scene) for scene in smoothed])
 
-    def _smoothed(self, parameters: Any) -> list[confidence.Smoothed]:
-        """The held-out scenes, their evidence spread."""
+    def _smoothed(self, parameters: MultiscaleParameters) -> list[confidence.Smoothed]:
+        """The held-out scenes, their evidence smoothed."""
         scenes = [
             {name: part[place] for name, part in scenes.items()}
             for scenes in self._held_out
@@ -86,13 +89,17 @@ class DenseStage:
         ]
         return [(*self._smooth_one(parameters, scene), scene["radius"]) for scene in scenes]
 
-    def _loss(self, parameters: Any, scene: Scene) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
+    def _loss(
+        self, parameters: MultiscaleParameters, scene: Scene
+    ) -> tuple[Float[Array, ""], dict[str, jax.Array]]:
         return map_loss(parameters, *self._smooth(parameters, scene), scene["radius"])
 
-    def _smooth(self, parameters: Any, scene: Scene) -> tuple[jax.Array, jax.Array]:
+    def _smooth(self, parameters: MultiscaleParameters, scene: Scene) -> tuple[jax.Array, jax.Array]:
         return smooth_scene(parameters, scene, self.network)
 
 
-def _errors(parameters: Any, smoothed: Array, means: Array, truth: Array) -> dict[str, jax.Array]:
+def _errors(
+    parameters: MultiscaleParameters, smoothed: Array, means: Array, truth: Array
+) -> dict[str, jax.Array]:
     """Sums over the pixels of a held-out scene."""
     return map_errors(*fuse.conclude(parameters, smoothed, means), truth)

@@ -11,14 +11,14 @@ import numpy as np
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.defocus_net import DefocusNet
 from jaxblur.runtime import parallel
+from train.camera import KERNEL_SIZE
 from train.config import StageConfig, TrainConfig
 from train.data.source import Source
 from train.scenes.views import SceneViews
 from train.stages import composites, depth_validation, forward, losses, samples, state, validation
 from train.stages.fold import fold_batch_norm
 from train.stages.optim import make_optimiser
-
-_STATISTICS_KEY = 7_919  # apart from the keys of the steps
+from train.streams import Seed
 
 
 class _Stage(abc.ABC):
@@ -135,7 +135,7 @@ class _Stage(abc.ABC):
     def averaged(self, train_state: state.TrainState) -> dict[str, Any]:
         """Variables of this stage's parts: the averaged weights, and statistics re-estimated for them."""
         if self.network.normalisation == "batch":
-            key = jax.random.key(_STATISTICS_KEY)
+            key = jax.random.key(Seed.STATISTICS)
             for i in range(self.config.validation.statistics_batches):
                 stats = self._refresh(train_state, self.global_batch(i), jax.random.fold_in(key, i))
                 train_state = train_state.replace(batch_stats=stats)  # type: ignore[attr-defined]
@@ -230,7 +230,7 @@ class BlurStage(_Stage):
         params, network = fold_batch_norm(**self.averaged(train_state), network=self.network)
         report = validation.blur_errors({"params": params}, network, self._held_out)
         out = {f"error_px_{mix}": float(np.mean(list(errors.values()))) for mix, errors in report.items()}
-        counted = [out["error_px_hard_coded"], out["error_px_hard_linear"]]
+        counted = [out["error_px_hard_gamma"], out["error_px_hard_linear"]]
         if self._scenes is not None:
             out["error_px_scenes"] = validation.scene_error(
                 {"params": params}, network, self._scenes[1], self.config
@@ -273,7 +273,7 @@ class EdgeStage(_Stage):
     def _examples(self, batch: Any, keys: jax.Array) -> composites.DepthExamples:
         choice = {
             "points": self.stage.points,
-            "depth_share": self.stage.depth_share,
+            "depth_fraction": self.stage.depth_fraction,
             "margin": self.network.margin,
         }
         layers = {name: part for name, part in batch.items() if not name.startswith("scene_")}
@@ -307,7 +307,7 @@ class EdgeStage(_Stage):
 def stage_config(config: TrainConfig, name: str) -> TrainConfig:
     """The configuration whose source makes batches of a stage's size."""
     stage: StageConfig = getattr(config, name)
-    kernel_size = config.formation.kernel_size if name == "blur" else samples.KERNEL_SIZE
+    kernel_size = config.formation.kernel_size if name == "blur" else KERNEL_SIZE
     size = stage.view_size + kernel_size - 1
     data = dataclasses.replace(
         config.data, crop_size=size, contents_per_batch=stage.contents, seed=config.seed

@@ -1,4 +1,4 @@
-"""Optimisers of both stages (Optax)."""
+"""Optimisers of all stages (Optax)."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from train.config import OptimiserConfig
 
 
 def rate_schedule(peak: float, config: OptimiserConfig, steps: int) -> optax.Schedule:
-    """Linear warm-up, constant, linear decay to zero over the last `decay_share` of `steps`."""
-    decay = int(steps * config.decay_share)
+    """Linear warm-up, constant, linear decay to zero over the last `decay_fraction` of `steps`."""
+    decay = int(steps * config.decay_fraction)
     warmup = min(config.warmup_steps, steps - decay)
     pieces = [optax.linear_schedule(peak / max(warmup, 1), peak, warmup), optax.constant_schedule(peak)]
     if decay:

@@ -1,7 +1,5 @@
-"""What the frozen networks say of composed scenes, kept on disk: the third stage then trains in minutes."""
+"""What the frozen networks say of composed scenes, kept on disk: the multiscale stage then trains in minutes."""
 
-import dataclasses
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxblur.config import DEFAULT, Precision
-from jaxblur.edges.canny import detect_edges
+from jaxblur.config import Config, MultiScale, Precision, SingleScale
 from jaxblur.image.pyramid import count_scales
-from jaxblur.image.size import size_bucket
+from jaxblur.image.size import pad_to_shape, size_bucket
 from jaxblur.multiscale import fuse
-from jaxblur.multiscale.read import read_scales
+from jaxblur.multiscale.in_program import InProgram, PaddedPhoto
+from jaxblur.multiscale.parameters import MultiscaleParameters
+from jaxblur.multiscale.run import read_scales
 from jaxblur.network.config import NetworkConfig
-from jaxblur.network.readout import EdgeReading
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.weights import Weights, hash_weights
-from jaxblur.propagation.domain_transform import guide_steps, smooth_guide
+from jaxblur.propagation.domain_transform import guide_gradient, smooth_guide
 from jaxblur.runtime import parallel
-from train.data.source import Source, Split
+from train.data.source import Source
 from train.scenes.cache import kept_batches
 from train.scenes.compose import draw_scenes
 from train.scenes.config import SceneConfig
+from train.streams import Split
 
 Scene = dict[str, Any]
 
@@ -36,16 +36,16 @@ def scene_readings(
 
     Args:
       folder: for one file per batch of scenes; the same weights, photos and settings find them again.
-      source: from `scenes.scene_source`.
-      config: of the scenes; `config.scenes` make up a file.
+      source: from `compose.scene_source`.
+      config: of the scenes; `config.scenes_per_batch` make up a file.
       weights: the frozen networks.
       count: of scenes, at least.
       split: whose photos.
 
     Returns:
-      Dicts of NumPy arrays, each with a leading axis of `config.scenes`: `radius` (v, v) px, `across` and `down`
-      (v, v) steps of the guide, and for each scale s `edges_s` bool and `radius_s`, `spread_s`, `reliability_s`,
-      `depth_s` as in `EdgeReading`.
+      Dicts of NumPy arrays, each with a leading axis of `config.scenes_per_batch`: `radius` (v, v) px, `across` and
+      `down` (v, v) gradients of the guide, and for each scale s `edges_s` bool and `radius_s`, `deviation_s`,
+      `reliability_s`, `depth_s` as in `EdgeReading`.
     """
 
     devices = jax.local_devices()  # every host reads for itself
@@ -65,20 +65,18 @@ def scene_readings(
 def read_view(weights: Weights, view: Float[Array, "h w 3"], *, precision: Precision = "float32") -> Scene:
     """What the networks and the guide say of one view, in [0, 1]: planes as in `scene_readings`, all float32."""
     height, width = view.shape[:2]
-    tiles = size_bucket(height, width)
-    rows, cols, tile_height, tile_width = tiles
-    fill = ((0, rows * tile_height - height), (0, cols * tile_width - width))
-    image = jnp.pad(view, (*fill, (0, 0)))
-    size = jnp.asarray([height, width], jnp.int32)
-    edges = detect_edges(image, config=DEFAULT.edges, size=(size[0], size[1]))
-    config = dataclasses.replace(DEFAULT, precision=precision)
-    readings = read_scales(weights, image, size, edges, given=False, tiles=tiles, config=config)
-    across, down = guide_steps(smooth_guide(view, None, config=DEFAULT.propagation))
+    tiles, size = size_bucket(height, width), jnp.asarray([height, width], jnp.int32)
+    photo = PaddedPhoto(pad_to_shape(view, tiles.shape), size, tiles)
+    config = Config(
+        propagation=SingleScale(readout="expectation"), precision=precision
+    )  # fusion is done later
+    readings = read_scales(InProgram(weights, size, config), photo, None, count=count_scales(height, width))
+    across, down = guide_gradient(smooth_guide(view, None, config=MultiScale().guide))
     scene: Scene = {"across": across, "down": down}
-    for scale, (reading, where) in enumerate(readings[: count_scales(height, width)]):
-        cut = functools.partial(_cut, height=height >> scale, width=width >> scale)
-        scene[f"edges_{scale}"] = cut(where)
-        scene |= {f"{name}_{scale}": cut(plane) for name, plane in reading._asdict().items()}
+    for scale, (reading, edges) in enumerate(readings):
+        inside = slice(height >> scale), slice(width >> scale)
+        scene[f"edges_{scale}"] = edges[inside]
+        scene |= {f"{name}_{scale}": plane[inside] for name, plane in reading._asdict().items()}
     return scene
 
 
@@ -88,21 +86,21 @@ def own_scenes(count: int) -> range:
     Raises:
       ValueError: they do not divide by the number of hosts.
     """
-    share, rest = divmod(count, jax.process_count())
+    own, rest = divmod(count, jax.process_count())
     if rest:
         raise ValueError(
             f"scenes per step must be a multiple of the number of processes {jax.process_count()}, got {count}"
         )
-    return range(jax.process_index() * share, (jax.process_index() + 1) * share)
+    return range(jax.process_index() * own, (jax.process_index() + 1) * own)
 
 
 def smooth_scene(
-    parameters: dict[str, Array], scene: Scene, network: NetworkConfig
+    parameters: MultiscaleParameters, scene: Scene, network: NetworkConfig
 ) -> tuple[Float[Array, "3 h w"], Float[Array, " 3"]]:
     """`fuse.smooth` of the readings of one scene.
 
     Args:
-      parameters: of `jaxblur.multiscale.fuse`.
+      parameters: of the fusion.
       scene: planes of `read_view`, of any floating-point type.
       network: that read them.
     """
@@ -111,10 +109,10 @@ def smooth_scene(
     readings = []
     for scale in range(scales):
         planes = (scene[f"{name}_{scale}"].astype(jnp.float32) for name in EdgeReading._fields)
-        readings.append((EdgeReading(*planes), scene[f"edges_{scale}"]))
+        readings.append(ScaleReading(EdgeReading(*planes), scene[f"edges_{scale}"]))
     evidence = fuse.gather(parameters, readings, network, shape=shape, scales=jnp.asarray(scales, jnp.int32))
-    steps = scene["across"].astype(jnp.float32), scene["down"].astype(jnp.float32)
-    return fuse.smooth(parameters, evidence, steps)
+    gradient = scene["across"].astype(jnp.float32), scene["down"].astype(jnp.float32)
+    return fuse.smooth(parameters, evidence, gradient)
 
 
 def _read_scenes(weights: Weights, views: Float[Array, "b h w 3"]) -> Scene:
@@ -127,7 +125,3 @@ def _read_scenes(weights: Weights, views: Float[Array, "b h w 3"]) -> Scene:
         }
 
     return jax.lax.map(read, views)
-
-
-def _cut(plane: jax.Array, *, height: int, width: int) -> jax.Array:
-    return plane[:height, :width]

@@ -1,9 +1,8 @@
 """From sharp crops to labelled edge points, on the device: image formation, edges, choice of points.
 
-Everything is a function of one key per sample, so the result does not depend on how samples are spread over devices.
+Everything is a function of one key per sample. So the result does not depend on how devices divide the samples.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,25 +14,12 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 from jaxblur import synthesis
 from jaxblur.config import EdgeConfig
 from jaxblur.edges import canny
+from train.camera import KERNEL_SIZE, Degradation, capture, draw_degradation, lens, shown
 from train.config import FormationConfig
+from train.streams import Folded
 
-KERNEL_SIZE = 15  # px; holds a disk of radius 7, the widest of composites and of validation
-NO_JPEG = 101.0
-_SCENES = 15_485_863  # folded into the key of a row
-_SOFT, _FAINT = 32_452_843, 49_979_687  # folded into that of degradations
-EDGES = EdgeConfig()  # as `jaxblur.DEFAULT` has them
-
-
-class Degradation(NamedTuple):
-    """How one view is formed; arrays of one entry per view."""
-
-    radius: Float[Array, "*n"]  # px
-    black: Float[Array, "*n"]  # coded value that what is black has before the lens
-    white: Float[Array, "*n"]
-    softness: Float[Array, "*n"]  # of the lens, see `synthesis.soft_kernel`
-    linear: Bool[Array, "*n"]  # blurred in linear light
-    noise: Float[Array, "*n"]  # standard deviation, coded values
-    quality: Float[Array, "*n"]  # of JPEG; above 100 none
+EDGES = EdgeConfig()
+"""Edge detection of all examples, as `jaxblur.DEFAULT` has it."""
 
 
 class Points(NamedTuple):
@@ -43,69 +29,45 @@ class Points(NamedTuple):
     valid: Bool[Array, " k"]
 
 
-def draw_degradation(key: jax.Array, views: int, config: FormationConfig) -> Degradation:
-    """Random degradations of `views` views of one content; their radii are stratified over the range."""
-    keys = jax.random.split(key, 9)
+def draw_radii(key: jax.Array, views: int, config: FormationConfig) -> Float[Array, " views"]:
+    """Random radii, px, of `views` views of one content, stratified over the range."""
+    keys = jax.random.split(key, 9)  # the others are those of `camera.draw_degradation`
     strata = jax.random.permutation(keys[0], views).astype(jnp.float32)
-    share = (strata + jax.random.uniform(keys[1], (views,))) / views
+    place = (strata + jax.random.uniform(keys[1], (views,))) / views  # in [0, 1)
     if config.levels:
         levels = jnp.asarray(config.levels, jnp.float32)
-        radius = levels[jnp.minimum((share * len(config.levels)).astype(jnp.int32), len(config.levels) - 1)]
+        radius = levels[jnp.minimum((place * len(config.levels)).astype(jnp.int32), len(config.levels) - 1)]
     else:
-        radius = config.min_radius + (config.max_radius - config.min_radius) * share
-    if config.wide_share:
-        # The same strata once more: every view keeps its own share of the range.
-        wide = config.max_radius * (config.wide_radius / config.max_radius) ** share
-        radius = jnp.where(jax.random.bernoulli(keys[8], config.wide_share, (views,)), wide, radius)
-    radius = jnp.where(jax.random.bernoulli(keys[2], config.sharp_share, (views,)), config.min_radius, radius)
-    soft_key, softness_key = jax.random.split(jax.random.fold_in(key, _SOFT))
-    softness = jax.random.uniform(softness_key, (views,))
-    faint_key, contrast_key, black_key = jax.random.split(jax.random.fold_in(key, _FAINT), 3)
-    low, high = config.contrast
-    contrast = low * (high / low) ** jax.random.uniform(contrast_key, (views,))
-    contrast = jnp.where(jax.random.bernoulli(faint_key, config.faint_share, (views,)), contrast, 1.0)
-    black = (1 - contrast) * jax.random.uniform(black_key, (views,))
-    noise = config.max_noise * jax.random.uniform(keys[3], (views,))
-    low, high = config.jpeg_quality
-    quality = jax.random.uniform(keys[4], (views,), minval=low, maxval=high)
-    return Degradation(
-        radius=radius,
-        black=black,
-        white=black + contrast,
-        softness=jnp.where(jax.random.bernoulli(soft_key, config.soft_share, (views,)), softness, 0.0),
-        linear=jax.random.bernoulli(keys[5], config.linear_share, (views,)),
-        noise=jnp.where(jax.random.bernoulli(keys[6], config.noise_share, (views,)), noise, 0.0),
-        quality=jnp.where(jax.random.bernoulli(keys[7], config.jpeg_share, (views,)), quality, NO_JPEG),
-    )
-
-
-def lens(radius: Float[Array, ""], softness: Float[Array, ""], *, size: int) -> Float[Array, "size size"]:
-    """The disk of a lens, more or less soft."""
-    disk = functools.partial(synthesis.disk_kernel, size=size)
-    return synthesis.soft_kernel(disk, radius, softness=softness)
-
-
-def coded(pixels: UInt8[Array, "*n"], black: Float[Array, ""], white: Float[Array, ""]) -> Float[Array, "*n"]:
-    """Coded values of what the lens is shown: 0 of the pixels at `black`, 255 at `white`; faint if these are near."""
-    return black + (white - black) * (pixels.astype(jnp.float32) / 255)
-
-
-def camera(
-    key: jax.Array, image: Float[Array, "h w 3"], noise: jax.Array, quality: jax.Array
-) -> Float[Array, "h w 3"]:
-    """What a camera does to a formed image: noise, JPEG, 8 bits."""
-    image = synthesis.add_noise(key, image, read=noise, shot=0.0)
-    return synthesis.quantise(synthesis.jpeg(image, quality))
+        radius = config.min_radius + (config.max_radius - config.min_radius) * place
+    if config.wide_probability:
+        # The same strata once more: every view keeps its own part of the range.
+        wide = config.max_radius * (config.wide_radius / config.max_radius) ** place
+        radius = jnp.where(jax.random.bernoulli(keys[8], config.wide_probability, (views,)), wide, radius)
+    sharp = jax.random.bernoulli(keys[2], config.sharp_probability, (views,))
+    return jnp.where(sharp, config.min_radius, radius)
 
 
 def blurred_view(
-    key: jax.Array, content: UInt8[Array, "h w 3"], how: Degradation, *, kernel_size: int
+    key: jax.Array,
+    content: UInt8[Array, "h w 3"],
+    radius: Float[Array, ""],
+    how: Degradation,
+    *,
+    kernel_size: int,
 ) -> Float[Array, "h2 w2 3"]:
-    """One content as the camera sees it out of focus; kernel_size - 1 px smaller on each axis."""
-    image = coded(content, how.black, how.white)
-    kernel = lens(how.radius, how.softness, size=kernel_size)
+    """One content as the camera sees it out of focus, in [0, 1]; kernel_size - 1 px smaller on each axis.
+
+    Args:
+      key: () of the noise.
+      content: sharp.
+      radius: of the blur, px.
+      how: the picture is taken.
+      kernel_size: side of the kernel, px; odd.
+    """
+    image = shown(content, how.black, how.white)
+    kernel = lens(radius, how.softness, size=kernel_size)
     image = synthesis.blur(image, kernel, border="valid", linear_light=how.linear)
-    return camera(key, image, how.noise, how.quality)
+    return capture(key, image, how.noise, how.quality)
 
 
 def choose_points(key: jax.Array, candidates: Bool[Array, "h w"], *, margin: int, count: int) -> Points:
@@ -139,9 +101,10 @@ def blur_examples(
 
     def one_content(key: jax.Array, content: jax.Array) -> BlurExamples:
         how_key, view_key = jax.random.split(key)
-        how = draw_degradation(how_key, views, config)
+        radius = draw_radii(how_key, views, config)
+        how = draw_degradation(how_key, views, config.camera, max_noise=config.max_noise)
         return blur_views(
-            view_key, content, how, points=points, margin=margin, kernel_size=config.kernel_size
+            view_key, content, radius, how, points=points, margin=margin, kernel_size=config.kernel_size
         )
 
     return _flat(jax.vmap(one_content)(keys, contents))
@@ -150,22 +113,23 @@ def blur_examples(
 def blur_views(
     key: jax.Array,
     content: UInt8[Array, "h w 3"],
+    radius: Float[Array, " v"],
     how: Degradation,
     *,
     points: int,
     margin: int,
     kernel_size: int = KERNEL_SIZE,
 ) -> BlurExamples:
-    """The views of one content under given degradations."""
+    """The views of one content with given radii, px, and degradations."""
 
-    def one_view(key: jax.Array, how: Degradation) -> tuple[jax.Array, Points]:
+    def one_view(key: jax.Array, radius: jax.Array, how: Degradation) -> tuple[jax.Array, Points]:
         camera_key, point_key = jax.random.split(key)
-        view = blurred_view(camera_key, content, how, kernel_size=kernel_size)
+        view = blurred_view(camera_key, content, radius, how, kernel_size=kernel_size)
         found = canny.detect_edges(view, config=EDGES)
         return view, choose_points(point_key, found, margin=margin, count=points)
 
-    view, chosen = jax.vmap(one_view)(jax.random.split(key, how.radius.shape[0]), how)
-    return BlurExamples(view, chosen, jnp.broadcast_to(how.radius[:, None], chosen.valid.shape))
+    view, chosen = jax.vmap(one_view)(jax.random.split(key, radius.shape[0]), radius, how)
+    return BlurExamples(view, chosen, jnp.broadcast_to(radius[:, None], chosen.valid.shape))
 
 
 def scene_examples(
@@ -197,7 +161,9 @@ def for_each_view(
 
     Their keys come from those of the rows, apart from those of the rows' other views.
     """
-    own = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, _SCENES), views.shape[1]))(keys)
+    own = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, Folded.SCENE_VIEWS), views.shape[1]))(
+        keys
+    )
     return _flat(jax.vmap(jax.vmap(function))(own, views, radius))
 
 

@@ -9,17 +9,18 @@ import numpy as np
 
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.defocus_net import apply, level_probabilities
+from train.camera import KERNEL_SIZE, NO_JPEG, Degradation
 from train.config import TrainConfig
 from train.data.source import Source
 from train.scenes.views import SceneViews
 from train.stages import forward, losses, samples
+from train.streams import Seed
 
-_KEY = 104_729  # of everything random in the held-out views
-MIXES = ("clean", "noise", "linear", "jpeg", "soft", "faint", "hard_coded", "hard_linear")
+MIXES = ("clean", "noise", "linear", "jpeg", "soft", "low_contrast", "hard_gamma", "hard_linear")
 
 # Fixed here: results compare whatever a run was trained on.
 _MAX_NOISE, _JPEG_QUALITY = 0.02, (60.0, 97.0)
-_FAINT = 0.35, 0.65  # black and white of the mix of that name
+_LOW_CONTRAST = 0.35, 0.65  # black and white of the mix of that name
 
 
 class HeldOutBlur(NamedTuple):
@@ -29,24 +30,28 @@ class HeldOutBlur(NamedTuple):
     views: dict[str, samples.BlurExamples]
 
 
-def degradation(key: jax.Array, mix: str, radii: jax.Array) -> samples.Degradation:
-    """How the views of a mix are formed; hard: noise to 2 %, JPEG on half the views, in one light model each."""
+def degradation(key: jax.Array, mix: str, count: int) -> Degradation:
+    """How `count` pictures of a mix are taken; hard: noise to 2 %, JPEG on half of them, in one light model each.
+
+    Args:
+      key: ().
+      mix: one of `MIXES`.
+      count: of pictures.
+    """
     noise_key, quality_key, jpeg_key = jax.random.split(key, 3)
-    count = radii.shape[0]
     low, high = _JPEG_QUALITY
     noise = _MAX_NOISE * jax.random.uniform(noise_key, (count,))
     quality = jax.random.uniform(quality_key, (count,), minval=low, maxval=high)
     hard = mix.startswith("hard")
-    black, white = _FAINT if mix == "faint" else (0.0, 1.0)
+    black, white = _LOW_CONTRAST if mix == "low_contrast" else (0.0, 1.0)
     jpeg = jax.random.bernoulli(jpeg_key, 0.5, (count,)) if hard else jnp.full((count,), mix == "jpeg")
-    return samples.Degradation(
-        radius=radii,
+    return Degradation(
         black=jnp.full((count,), black),
         white=jnp.full((count,), white),
         softness=jnp.full((count,), 1.0 if mix == "soft" else 0.0),
         linear=jnp.full((count,), mix in ("linear", "soft", "hard_linear")),
         noise=noise if hard else jnp.full((count,), 0.01 if mix == "noise" else 0.0),
-        quality=jnp.where(jpeg, quality, samples.NO_JPEG),
+        quality=jnp.where(jpeg, quality, NO_JPEG),
     )
 
 
@@ -54,7 +59,7 @@ def held_out_blur(source: Source, config: TrainConfig) -> HeldOutBlur:
     """Blurred versions of held-out crops at every radius of `config.validation` and every mix."""
     wanted = config.validation.contents
     # The same crops whatever the run draws and blurs its own with: results compare.
-    source = source.for_validation(config.blur.view_size + samples.KERNEL_SIZE - 1)
+    source = source.for_validation(config.blur.view_size + KERNEL_SIZE - 1)
     contents = []
     for step in range(-(-wanted // source.config.contents_per_batch)):
         contents.append(source.contents(step, split="held_out")["content"])
@@ -62,15 +67,17 @@ def held_out_blur(source: Source, config: TrainConfig) -> HeldOutBlur:
     radii = jnp.asarray(config.validation.radii, jnp.float32)
 
     @jax.jit
-    def make(key: jax.Array, content: jax.Array, how: samples.Degradation) -> samples.BlurExamples:
+    def make(key: jax.Array, content: jax.Array, how: Degradation) -> samples.BlurExamples:
         return samples.blur_views(
-            key, content, how, points=config.validation.points, margin=config.network.margin
+            key, content, radii, how, points=config.validation.points, margin=config.network.margin
         )
 
     views = {}
     for mix in MIXES:
-        how_keys, view_keys = jax.random.split(jax.random.key(_KEY), (2, wanted))
-        made = [make(view_keys[i], content[i], degradation(how_keys[i], mix, radii)) for i in range(wanted)]
+        how_keys, view_keys = jax.random.split(jax.random.key(Seed.BLUR_VALIDATION), (2, wanted))
+        made = [
+            make(view_keys[i], content[i], degradation(how_keys[i], mix, len(radii))) for i in range(wanted)
+        ]
         views[mix] = jax.tree.map(lambda *leaves: np.stack(leaves), *made)
     return HeldOutBlur(config.validation.radii, views)
 
@@ -109,7 +116,9 @@ def scene_error(variables: Any, network: NetworkConfig, scenes: SceneViews, conf
     total, count = 0.0, 0.0
     for place in range(config.validation.contents):
         cut = scenes.cut(0, place, count=4, size=config.blur.view_size)
-        error, number = _scene_errors(variables, network, config, jax.random.key(_KEY + place), cut)
+        error, number = _scene_errors(
+            variables, network, config, jax.random.key(Seed.BLUR_VALIDATION + place), cut
+        )
         total, count = total + float(error), count + float(number)
     return total / max(count, 1.0)
 

@@ -18,7 +18,7 @@ import tyro
 from jaxblur.network.config import NetworkConfig
 from train.config import PRESETS
 from train.data.config import DataConfig
-from train.export import trained
+from train.export.variables import load_initial, parts_in, save_variables
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Arguments:
 
     Example: python -m train.tools.average --variables runs/a/variables.safetensors runs/b/variables.safetensors
     --output mean.safetensors, then
-    python -m train --initial mean.safetensors --stages dense --photos PHOTOS --output runs/mean
+    python -m train --initial mean.safetensors --stages multiscale --photos PHOTOS --output runs/mean
     """
 
     variables: tuple[Path, ...]
@@ -50,7 +50,7 @@ def average(
     Statistics estimated anew for the mean, as the stages do for theirs, read no better.
 
     Args:
-      paths: of two files or more that `trained.save_variables` wrote, in the order of their training; with `edges` of
+      paths: of two files or more that `save_variables` wrote, in the order of their training; with `edges` of
         one or more.
       network: their architecture.
       edges: of one file or more to take f2-NET and E-Net from instead; `paths` for none.
@@ -66,11 +66,11 @@ def average(
     least = 1 if edges else 2
     if len(paths) < least:
         raise ValueError(f"variables must be two files or more, or one with --edges, got {len(paths)}")
-    loaded = {path: trained.load_initial(path, network) for path in (*paths, *edges)}
-    wanted = _names(loaded[paths[0]][0])
+    loaded = {path: load_initial(path, network) for path in (*paths, *edges)}
+    wanted = sorted(parts_in(loaded[paths[0]][0]))
     for path, (tree, _) in loaded.items():
-        if _names(tree) != wanted:
-            raise ValueError(f"{path}: holds {', '.join(_names(tree))}, but {paths[0]} {', '.join(wanted)}")
+        if (found := sorted(parts_in(tree))) != wanted:
+            raise ValueError(f"{path}: holds {', '.join(found)}, but {paths[0]} {', '.join(wanted)}")
 
     def mean(of: tuple[Path, ...]) -> dict[str, Any]:
         return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *(loaded[p][0] for p in of))
@@ -91,10 +91,6 @@ def average(
     return variables, {**others, **facts("blur", paths), **facts("edges", depth)}
 
 
-def _names(variables: dict[str, Any]) -> list[str]:
-    return sorted(part for part, tree in variables["params"].items() if tree)
-
-
 def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = tyro.cli(Arguments, args=args, prog="python -m train.tools.average")
@@ -103,7 +99,7 @@ def main(args: list[str] | None = None) -> int:
             options.variables, PRESETS[options.preset](DataConfig()).network, options.edges
         )
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        trained.save_variables(options.output, variables, facts)
+        save_variables(options.output, variables, facts)
     except (ValueError, OSError) as error:
         print(f"python -m train.tools.average: {error}", file=sys.stderr)
         return 2

@@ -43,17 +43,17 @@ def write_scenes(options: Arguments) -> None:
     """Compose and write them; files that are there are written anew."""
     from train.scenes.compose import draw_scenes, scene_source
 
-    config = SceneConfig(view_size=options.view_size, scenes=1, max_radius=options.max_radius)
+    config = SceneConfig(view_size=options.view_size, scenes_per_batch=1, max_radius=options.max_radius)
     source = scene_source(DataConfig(photos=options.photos, seed=options.seed), config)
     for folder in ("image", "map"):
         (options.output / folder).mkdir(parents=True, exist_ok=True)
     for number in range(options.count):
         views, radius = draw_scenes(source, config, number, split=options.split)
         pixels = np.rint(np.asarray(views[0]) * 255).astype(np.uint8)
-        coded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+        encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
         values = io.BytesIO()
         np.save(values, np.asarray(radius[0], np.float32))
-        for name, content in (("image", coded), ("map", values.getvalue())):
+        for name, content in (("image", encoded), ("map", values.getvalue())):
             suffix = "png" if name == "image" else "npy"
             with atomic_file(options.output / name / f"{number:04d}.{suffix}") as file:
                 file.write(content)

@@ -15,6 +15,7 @@ from jaxblur.files.output import write_image
 from train.config import PRESETS, TrainConfig
 from train.data.source import DataConfig, open_source
 from train.scenes import compose
+from train.scenes.config import SceneConfig
 from train.stages import composites, samples
 from train.stages.networks import stage_config
 
@@ -64,7 +65,7 @@ def make_samples(config: TrainConfig, name: str, step: int) -> tuple[Any, Any, l
             keys,
             batch,
             points=stage.points,
-            depth_share=stage.depth_share,
+            depth_fraction=stage.depth_fraction,
             margin=margin,
             config=own.formation,
         )
@@ -118,7 +119,7 @@ def _in_rows(cells: list[np.ndarray], columns: int) -> np.ndarray:
 def _make_sheet(options: Arguments) -> np.ndarray:
     data = DataConfig(photos=options.photos)
     if options.stage == "scenes":
-        own = compose.SceneConfig(scenes=options.rows * options.columns)
+        own = SceneConfig(scenes_per_batch=options.rows * options.columns)
         examples = compose.draw_scenes(compose.scene_source(data, own), own, options.step)
         return draw_scene_sheet(examples, columns=options.columns)
     config = PRESETS[options.preset](data)

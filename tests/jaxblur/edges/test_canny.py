@@ -281,7 +281,7 @@ def test_hysteresis_follows_long_chains(rng):
         (np.zeros((4, 4, 2), np.uint8), ValueError, r"got \(4, 4, 2\)"),
         (np.zeros((4, 4, 4), np.uint8), ValueError, "alpha"),
         (np.zeros((0, 4), np.uint8), ValueError, "must not be empty"),
-        (np.full((4, 4), 255.0), ValueError, r"within \[0, 1\], got values from 255.0 to 255.0"),
+        (np.full((4, 4), 255.0), ValueError, r"within \[0, 1\], got values from 255 to 255"),
         (np.full((4, 4), -0.1), ValueError, r"within \[0, 1\]"),
         (np.full((4, 4), np.nan), ValueError, "finite"),
         (np.full((4, 4), np.inf), ValueError, "finite"),

@@ -1,4 +1,4 @@
-"""The third stage against slow NumPy versions of its steps, and what it must do whatever its parameters are."""
+"""Multiscale fusion against slow NumPy versions of its steps, and what it must do whatever its parameters are."""
 
 import jax
 import jax.numpy as jnp
@@ -6,31 +6,32 @@ import numpy as np
 import pytest
 
 from jaxblur.multiscale import fuse
-from jaxblur.network.readout import EdgeReading
+from jaxblur.multiscale.parameters import init_parameters
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from tests.jaxblur.multiscale.fuse_oracle import (
     NETWORK,
     oracle_barrier,
     oracle_evidence,
+    oracle_fuse,
     oracle_gain,
     oracle_reading,
-    oracle_spread,
+    some_gradient,
     some_parameters,
     some_reading,
     some_readings,
-    some_steps,
 )
 
 MIDDLE = 3.25  # of the levels, px
 SHAPE = (13, 10)
 
-SPREAD = jax.jit(fuse.spread)
+FUSE = jax.jit(fuse.fuse)
 
 
 @pytest.mark.parametrize(("scale", "scales"), [(0, 1), (0, 3), (1, 3), (2, 3), (2, 2)])
 def test_weigh_reading(scale, scales, rng):
     parameters, reading = some_parameters(rng), some_reading(rng, (60,))
     reading.radius[:3] = 0.5, 6.0, 0.6  # ends of the levels
-    reading.spread[:3] = 1e-3, 1e-3, 0.8
+    reading.deviation[:3] = 1e-3, 1e-3, 0.8
     edges = rng.random(60) < 0.8
     got = fuse.weigh_reading(
         parameters,
@@ -59,26 +60,26 @@ def test_gather(scales, rng):
     np.testing.assert_allclose(np.stack(got[:3]), wanted, rtol=2e-4)
     barrier = oracle_barrier(parameters, readings, SHAPE, scales)
     assert (barrier > 0).sum() > 20
-    np.testing.assert_allclose(got.barrier, barrier, rtol=1e-5)
-    gain = oracle_gain(parameters["guide"], readings, SHAPE, scales)
+    np.testing.assert_allclose(got.depth_barrier, barrier, rtol=1e-5)
+    gain = oracle_gain(parameters.guide, readings, SHAPE, scales)
     assert gain.std() > 0.05 and np.abs(gain).max() < 8
-    np.testing.assert_allclose(got.stop, np.exp(gain - parameters["range"]), rtol=1e-4)
+    np.testing.assert_allclose(got.gradient_barrier, np.exp(gain - parameters.gradient_range), rtol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (1, 12), (12, 1)])
-def test_spread(shape, rng):
-    parameters, steps = some_parameters(rng), some_steps(rng, shape)
+def test_fuse(shape, rng):
+    parameters, gradient = some_parameters(rng), some_gradient(rng, shape)
     evidence = some_evidence(rng, shape)
-    wanted = oracle_spread(parameters, np.stack(evidence[:3]), *evidence[3:], steps)
-    for function in (SPREAD, fuse.spread) if shape == SHAPE else (SPREAD,):
-        got = function(parameters, fuse.Evidence(*map(jnp.asarray, evidence)), steps)
+    wanted = oracle_fuse(parameters, np.stack(evidence[:3]), *evidence[3:], gradient)
+    for function in (FUSE, fuse.fuse) if shape == SHAPE else (FUSE,):
+        got = function(parameters, fuse.Evidence(*map(jnp.asarray, evidence)), gradient)
         np.testing.assert_allclose(got[0], wanted[0], rtol=1e-4)
         np.testing.assert_allclose(got[1], wanted[1], atol=1e-3)
     assert wanted[0].std() > 0.05 and wanted[1].std() > 1e-3
 
 
-def some_evidence(rng, shape, share=0.3):
-    known = rng.random(shape) < share
+def some_evidence(rng, shape, fraction=0.3):
+    known = rng.random(shape) < fraction
     known[0, 0] = True
     weight = np.where(known, rng.uniform(0.5, 3, shape), 0).astype(np.float32)
     radius = rng.uniform(0.5, 8, shape).astype(np.float32)
@@ -88,12 +89,14 @@ def some_evidence(rng, shape, share=0.3):
 
 
 def test_float64_is_exact_and_stays(rng):
-    parameters, steps = some_parameters(rng, np.float64), some_steps(rng, SHAPE)
+    parameters, gradient = some_parameters(rng, np.float64), some_gradient(rng, SHAPE)
     evidence = some_evidence(rng, SHAPE)
-    wanted = oracle_spread(parameters, np.stack(evidence[:3]).astype(float), *evidence[3:], steps)
+    wanted = oracle_fuse(parameters, np.stack(evidence[:3]).astype(float), *evidence[3:], gradient)
     with jax.enable_x64(True):
-        as_double = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (parameters, evidence, steps))
-        radius, confidence = SPREAD(*as_double)
+        as_double = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, jnp.float64), (parameters, evidence, gradient)
+        )
+        radius, confidence = FUSE(*as_double)
         reading = EdgeReading(*map(jnp.asarray, some_reading(rng, (5,), np.float64)))
         weighed = fuse.weigh_reading(
             as_double[0], reading, np.ones(5, bool), NETWORK, scale=1, scales=jnp.int32(2)
@@ -107,42 +110,46 @@ def test_float64_is_exact_and_stays(rng):
 
 def test_vmap_is_one_by_one(rng):
     parameters = some_parameters(rng)
-    photos = [(some_evidence(rng, SHAPE), some_steps(rng, SHAPE)) for _ in range(2)]
+    photos = [(some_evidence(rng, SHAPE), some_gradient(rng, SHAPE)) for _ in range(2)]
     batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), *photos)
-    together = jax.vmap(lambda photo: SPREAD(parameters, *photo))(batch)
+    together = jax.vmap(lambda photo: FUSE(parameters, *photo))(batch)
     for index, photo in enumerate(photos):
-        alone = SPREAD(parameters, *jax.tree.map(jnp.asarray, photo))
+        alone = FUSE(parameters, *jax.tree.map(jnp.asarray, photo))
         for got, wanted in zip(together, alone, strict=True):
             np.testing.assert_allclose(got[index], wanted, rtol=1e-5)
 
 
 def test_equal_readings_give_an_even_map(rng):
     """Whatever the guide and the weights."""
-    parameters, steps = some_parameters(rng), some_steps(rng, SHAPE)
+    parameters, gradient = some_parameters(rng), some_gradient(rng, SHAPE)
     weight = np.where(rng.random(SHAPE) < 0.2, rng.uniform(0.1, 5, SHAPE), 0).astype(np.float32)
     barrier, stop = rng.random((2, *SHAPE)).astype(np.float32)
     evidence = fuse.Evidence(weight, weight * 4, weight * 16, barrier, stop)
-    radius, confidence = SPREAD(parameters, evidence, steps)
+    radius, confidence = FUSE(parameters, evidence, gradient)
     np.testing.assert_allclose(radius, 4, rtol=1e-5)
     uneven = evidence._replace(weighted_square=weight * 25)  # the same mean, but the readings disagree
-    assert (SPREAD(parameters, uneven, steps)[1] < confidence).all()
+    assert (FUSE(parameters, uneven, gradient)[1] < confidence).all()
 
 
 def test_units_of_radius_and_weight(rng):
-    parameters, steps, evidence = some_parameters(rng), some_steps(rng, SHAPE), some_evidence(rng, SHAPE)
-    radius, confidence = SPREAD(parameters, evidence, steps)
+    parameters, gradient, evidence = (
+        some_parameters(rng),
+        some_gradient(rng, SHAPE),
+        some_evidence(rng, SHAPE),
+    )
+    radius, confidence = FUSE(parameters, evidence, gradient)
     weight, first, second, *stops = evidence
     twice = fuse.Evidence(weight, 2 * first, 4 * second, *stops)
-    np.testing.assert_allclose(SPREAD(parameters, twice, steps)[0], 2 * radius, rtol=1e-5)
+    np.testing.assert_allclose(FUSE(parameters, twice, gradient)[0], 2 * radius, rtol=1e-5)
     stronger = fuse.Evidence(8 * weight, 8 * first, 8 * second, *stops)
-    same, surer = SPREAD(parameters, stronger, steps)
+    same, surer = FUSE(parameters, stronger, gradient)
     np.testing.assert_allclose(same, radius, rtol=1e-5)
     assert (surer > confidence).all()
 
 
 def test_a_reading_near_the_end_of_a_scale_counts_little():
     """Where the next scale knows better; and with one scale there is none."""
-    parameters = fuse.init_parameters(NETWORK, jax.random.key(0))
+    parameters = init_parameters(NETWORK, jax.random.key(0))
     ends = np.float32([0.5, 3.0, 6.0])
     reading = EdgeReading(ends, np.full(3, 0.3, np.float32), np.ones(3, np.float32), np.zeros(3, np.float32))
 
@@ -161,53 +168,59 @@ def test_a_reading_near_the_end_of_a_scale_counts_little():
 
 def test_no_evidence_is_the_middle_without_confidence(rng):
     """And nothing is lost to NaN, in values or gradients."""
-    parameters, steps = fuse.init_parameters(NETWORK, jax.random.key(0)), some_steps(rng, (6, 7))
+    parameters, gradient = init_parameters(NETWORK, jax.random.key(0)), some_gradient(rng, (6, 7))
     reading = EdgeReading(*np.zeros((4, 6, 7), np.float32))
     none = np.zeros((6, 7), bool)
 
     @jax.jit
-    def estimate(parameters, reading, steps, edges):
-        evidence = fuse.gather(parameters, [(reading, edges)], NETWORK, shape=(6, 7), scales=jnp.int32(1))
-        return fuse.spread(parameters, evidence, steps)
+    def estimate(parameters, reading, gradient, edges):
+        evidence = fuse.gather(
+            parameters, [ScaleReading(reading, edges)], NETWORK, shape=(6, 7), scales=jnp.int32(1)
+        )
+        return fuse.fuse(parameters, evidence, gradient)
 
-    radius, confidence = estimate(parameters, reading, steps, none)
+    radius, confidence = estimate(parameters, reading, gradient, none)
     np.testing.assert_array_equal(radius, np.float32(MIDDLE))
     assert not np.asarray(confidence).any()
     one = none.copy()
     one[3, 3] = True
     for edges, given in [(none, reading), (one, reading), (one, some_reading(rng, (6, 7)))]:
-        gradient = jax.jit(jax.grad(lambda *inputs: sum(map(jnp.sum, estimate(*inputs))), argnums=(0, 1, 2)))(
-            parameters, given, steps, edges
+        slopes = jax.jit(jax.grad(lambda *inputs: sum(map(jnp.sum, estimate(*inputs))), argnums=(0, 1, 2)))(
+            parameters, given, gradient, edges
         )
-        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
-        assert (np.abs(gradient[0]["confidence"]).max() > 0) == edges.any()
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+        assert (np.abs(slopes[0].confidence).max() > 0) == edges.any()
 
 
 def test_padding_leaves_no_trace(rng):
-    parameters, steps, evidence = some_parameters(rng), some_steps(rng, SHAPE), some_evidence(rng, SHAPE)
-    alone = SPREAD(parameters, evidence, steps)
+    parameters, gradient, evidence = (
+        some_parameters(rng),
+        some_gradient(rng, SHAPE),
+        some_evidence(rng, SHAPE),
+    )
+    alone = FUSE(parameters, evidence, gradient)
     fill = ((0, 6), (0, 3))
-    padded = jax.tree.map(lambda plane: np.pad(plane, fill, constant_values=7), (evidence, steps))
+    padded = jax.tree.map(lambda plane: np.pad(plane, fill, constant_values=7), (evidence, gradient))
     size = (jnp.int32(SHAPE[0]), jnp.int32(SHAPE[1]))
-    for got, wanted in zip(SPREAD(parameters, *padded, size=size), alone, strict=True):
+    for got, wanted in zip(FUSE(parameters, *padded, size=size), alone, strict=True):
         np.testing.assert_allclose(got[: SHAPE[0], : SHAPE[1]], wanted, rtol=2e-5)
 
 
 def test_a_depth_edge_stops_the_spreading():
     """Two sides, two radii: the certain depth edge between them keeps them apart."""
-    parameters = fuse.init_parameters(NETWORK, jax.random.key(0))
+    parameters = init_parameters(NETWORK, jax.random.key(0))
     weight = np.zeros((5, 21), np.float32)
     weight[:, [2, 18]] = 1
     radius = np.where(np.arange(21) < 10, 1, 5).astype(np.float32) * np.ones_like(weight)
     wall = np.zeros_like(weight)
     wall[:, 10] = 1
-    steps = np.zeros_like(weight), np.zeros_like(weight)
+    gradient = np.zeros_like(weight), np.zeros_like(weight)
 
     def difference(penalty, depth):
-        changed = parameters | {"penalty": jnp.full(4, penalty, jnp.float32)}
+        changed = parameters.replace(depth_penalty=jnp.full(4, penalty, jnp.float32))
         barrier = fuse.depth_barrier(changed, depth, 0)
-        evidence = fuse.Evidence(weight, weight * radius, weight * radius**2, barrier, steps[0])
-        result = np.asarray(SPREAD(parameters, evidence, steps)[0])
+        evidence = fuse.Evidence(weight, weight * radius, weight * radius**2, barrier, gradient[0])
+        result = np.asarray(FUSE(parameters, evidence, gradient)[0])
         return (result[:, 15] - result[:, 5]).mean()
 
     assert difference(9, wall) > difference(1, wall) > difference(1, 0 * wall) > 0
@@ -226,7 +239,8 @@ def oracle_photo(height, width, factor):
         edges = np.zeros(shape, bool)
         edges[:, round(spacing * factor) // 2 :: max(round(spacing * factor), 1)] = True
         level = np.full(shape, 0.2, np.float32)
-        readings.append((EdgeReading(radius, level, np.ones_like(level), np.zeros_like(level)), edges))
+        reading = EdgeReading(radius, level, np.ones_like(level), np.zeros_like(level))
+        readings.append(ScaleReading(reading, edges))
     return readings, scales
 
 
@@ -235,12 +249,12 @@ def test_a_photo_and_its_half_agree():
     maps = {}
     for factor, shape in [(1, (192, 200)), (0.5, (96, 100))]:
         readings, scales = oracle_photo(*shape, factor)
-        parameters = fuse.init_parameters(NETWORK, jax.random.key(0))
+        parameters = init_parameters(NETWORK, jax.random.key(0))
         evidence = fuse.gather(parameters, readings, NETWORK, shape=shape, scales=jnp.int32(scales))
         middle = np.zeros(shape, np.float32)
         middle[:, shape[1] // 2] = 50  # the guide's border between the two sides
-        steps = middle, np.zeros_like(middle)
-        maps[factor] = np.asarray(SPREAD(parameters, evidence, steps)[0])
+        gradient = middle, np.zeros_like(middle)
+        maps[factor] = np.asarray(FUSE(parameters, evidence, gradient)[0])
     for factor, radius in maps.items():
         left, right = np.split(radius, 2, axis=1)
         np.testing.assert_allclose(left, 2 * factor, rtol=0.15)

@@ -1,21 +1,21 @@
-"""Large photos with the third stage: the same result as the one program, whatever the tiles and strips."""
+"""Large photos with multiscale fusion: the same result as the one program, whatever the tiles and strips."""
 
-# ruff: noqa: F811 - fixtures are imported, and named as arguments
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxblur import estimator
+from jaxblur.config import DEFAULT
 from jaxblur.image.pyramid import cover
 from jaxblur.image.strips import FramePoints, Strips
 from jaxblur.multiscale import fuse, fuse_strips
 from jaxblur.multiscale.guide_net import guide_gain
-from jaxblur.network.readout import EdgeReading
+from jaxblur.multiscale.guide_net_strips import gain_of_strip
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.runtime import memory
-from tests.jaxblur.multiscale.test_run import third  # noqa: F401
-from tests.jaxblur.multiscale.test_strips_run import assert_identical, in_strips
-from tests.jaxblur.test_estimator import photo_like, weights  # noqa: F401
+from tests.jaxblur.tiny import assert_identical, photo_like
+from tests.jaxblur.tiny import estimate_in_strips as in_strips
 
 SHAPE = (97, 131)  # odd; two scales; two tiles by three of 64 px
 
@@ -32,49 +32,53 @@ def assert_close(got, wanted):
         np.testing.assert_allclose(getattr(got, name), getattr(wanted, name), rtol=2e-5, err_msg=name)
 
 
-def test_equals_the_one_program(third, photo):
-    wanted = estimator.estimate(photo, third)
+def test_equals_the_one_program(multiscale_weights, photo):
+    wanted = estimator.estimate(photo, multiscale_weights)
     assert 0 < wanted.depth_edges.sum() < wanted.edges.sum() and wanted.radius.std() > 0.05
-    assert_close(in_strips(photo, third), wanted)
+    assert_close(in_strips(photo, multiscale_weights), wanted)
 
 
-def test_result_does_not_depend_on_tiles_and_strips(third, photo):
-    result = in_strips(photo, third)
+def test_result_does_not_depend_on_tiles_and_strips(multiscale_weights, photo):
+    result = in_strips(photo, multiscale_weights)
     for max_tile, rows in [(128, 15), (64, 1)]:
-        assert_identical(in_strips(photo, third, max_tile=max_tile, rows=rows), result)
+        assert_identical(in_strips(photo, multiscale_weights, max_tile=max_tile, rows=rows), result)
 
 
-def test_own_edges_are_used_at_every_scale(third, photo, rng):
+def test_own_edges_are_used_at_every_scale(multiscale_weights, photo, rng):
     """And a photo of 16 bits is that of 8; progress covers all scales."""
     edges = rng.random(SHAPE) < 0.05
-    shares = []
+    fractions = []
     given = edges.copy()
-    result = in_strips(photo, third, edges=edges, progress=shares.append)
+    result = in_strips(photo, multiscale_weights, edges=edges, progress=fractions.append)
     np.testing.assert_array_equal(result.edges, given)
     assert not np.shares_memory(result.edges, edges)
-    assert_close(result, estimator.estimate(photo, third, edges=edges))
-    assert len(shares) == (1 + 2 * 3) + (1 + 2) + 3 * 5 + 3 * 3 * 4  # edges and tiles of two scales; filter
-    assert shares == sorted(shares) and 0 < shares[0] and shares[-1] == pytest.approx(1)
-    assert_identical(in_strips(photo.astype(np.uint16) * 257, third, edges=edges), result)
+    assert_close(result, estimator.estimate(photo, multiscale_weights, edges=edges))
+    assert (
+        len(fractions) == (1 + 2 * 3) + (1 + 2) + 3 * 5 + 3 * 3 * 4
+    )  # edges and tiles of two scales; filter
+    assert fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] == pytest.approx(1)
+    assert_identical(in_strips(photo.astype(np.uint16) * 257, multiscale_weights, edges=edges), result)
 
 
-def test_no_edge_gives_the_middle(third):
-    result = in_strips(np.full((*SHAPE, 3), 90, np.uint8), third)
+def test_no_edge_gives_the_middle(multiscale_weights):
+    result = in_strips(np.full((*SHAPE, 3), 90, np.uint8), multiscale_weights)
     np.testing.assert_array_equal(result.radius, np.float32(3.25))
     assert not result.edges.any() and not result.confidence.any() and np.isnan(result.sparse_radius).all()
 
 
-def test_points_are_weighed_in_chunks(third, rng, monkeypatch):
+def test_points_are_weighed_in_chunks(multiscale_weights, rng, monkeypatch):
     monkeypatch.setattr(fuse_strips, "_CHUNK", 8)
-    parameters = third.variables["params"]["spread"]
+    parameters = multiscale_weights.multiscale
     reading = EdgeReading(*rng.uniform(0.5, 1.0, (4, 19)).astype(np.float32))
     edges = np.ones((19, 1), bool)
-    got = fuse_strips.weigh_points(edges, reading, parameters, third.network, scale=1, scales=2)
+    got = fuse_strips.weigh_points(
+        ScaleReading(reading, edges), parameters, multiscale_weights.network, scale=1, scales=2
+    )
     wanted = fuse.weigh_reading(
         parameters,
         EdgeReading(*map(jnp.asarray, reading)),
         edges[:, 0],
-        third.network,
+        multiscale_weights.network,
         scale=1,
         scales=jnp.int32(2),
     )
@@ -83,18 +87,20 @@ def test_points_are_weighed_in_chunks(third, rng, monkeypatch):
 
 @pytest.mark.parametrize("scale", [0, 1, 2, 3])
 @pytest.mark.parametrize("shape", [(37, 23), (8, 9)])
-def test_signals_are_where_the_one_program_has_them(scale, shape, third, rng):
+def test_signals_are_where_the_one_program_has_them(scale, shape, multiscale_weights, rng):
     """Of two scales at once, the finest and another."""
-    network, parameters = third.network, third.variables["params"]["spread"]
+    network, parameters = multiscale_weights.network, multiscale_weights.multiscale
     points, readings = [], []
     for level in range(scale + 1):
         own = (shape[0] >> level, shape[1] >> level)
         edges = rng.random(own) < (0.4 if level in (0, scale) else 0)
         values = EdgeReading(*rng.uniform(0.5, 1.0, (4, *own)).astype(np.float32))
-        readings.append((EdgeReading(*map(jnp.asarray, values)), jnp.asarray(edges)))
+        readings.append(ScaleReading(EdgeReading(*map(jnp.asarray, values)), jnp.asarray(edges)))
         at_edges = EdgeReading(*(plane[edges] for plane in values))
         points.append(
-            fuse_strips.weigh_points(edges, at_edges, parameters, network, scale=level, scales=scale + 1)
+            fuse_strips.weigh_points(
+                ScaleReading(at_edges, edges), parameters, network, scale=level, scales=scale + 1
+            )
         )
     # `place` takes planes that may be larger than needed, as in a bucket.
     larger = [jax.tree.map(lambda plane: jnp.pad(plane, ((0, 2), (0, 2))), own) for own in readings[1:]]
@@ -114,47 +120,44 @@ def test_depth_edges_are_where_the_one_program_has_them(shape, rng):
     for scale in range(4):
         own = (shape[0] >> scale, shape[1] >> scale)
         edges, depth = rng.random(own) < 0.4, rng.random(own).astype(np.float32)
-        points.append(fuse_strips.DepthPoints(edges, depth[edges]))
+        points.append((edges, depth[edges]))
         planes.append(np.asarray(cover(jnp.asarray(np.where(edges, depth, 0)), scale, shape)))
     for rows in (1, 5, 8, 50):
         strips = Strips(*shape, rows, 64)
-        for scale, own in enumerate(points):
-            where = FramePoints(own.edges, strips)
+        for scale, (edges, values) in enumerate(points):
+            where = FramePoints(edges, strips)
             for start in strips.starts():
-                got = fuse_strips._depth_strip(where, own.depth, scale, strips, start)
+                got = fuse_strips._cover_in_strip(where, values, scale, strips, start)
                 wanted = planes[scale][start : start + rows]
                 np.testing.assert_array_equal(got[: len(wanted), : shape[1]], wanted)
                 assert not got[len(wanted) :].any() and not got[:, shape[1] :].any()
 
 
 @pytest.mark.parametrize("shape", [(97, 40), (38, 23), (9, 8)])
-def test_the_guide_says_what_it_does_in_the_one_program(shape, third, rng):
+def test_the_guide_says_what_it_does_in_the_one_program(shape, multiscale_weights, rng):
     """Of four scales, of which it sees three, whatever the strips."""
-    parameters, points, readings = third.variables["params"]["spread"], [], []
+    parameters, points, readings = multiscale_weights.multiscale.guide, [], []
     for scale in range(4):
         own = (shape[0] >> scale, shape[1] >> scale)
         edges, planes = rng.random(own) < 0.2, rng.random((4, *own)).astype(np.float32)
-        points.append(fuse_strips.DepthPoints(edges, planes[3][edges]))
-        readings.append((EdgeReading(*map(jnp.asarray, planes)), jnp.asarray(edges)))
-    wanted = np.asarray(guide_gain(parameters["guide"], readings, shape=shape))
+        points.append((edges, planes[3][edges]))
+        readings.append(ScaleReading(EdgeReading(*map(jnp.asarray, planes)), jnp.asarray(edges)))
+    wanted = np.asarray(guide_gain(parameters, readings, shape=shape))
     assert wanted.std() > 0.01
     for rows in (1, 7, 100):
         strips = Strips(*shape, rows, 64)
-        where = [FramePoints(own.edges, strips) for own in points]
+        where = [FramePoints(edges, strips) for edges, _ in points]
         for start in strips.starts():
-            got = fuse_strips._gain_strip(where, points, parameters, strips, start)
+            got = gain_of_strip(where, [depth for _, depth in points], parameters, strips, start)
             here = wanted[start : start + rows]
             np.testing.assert_allclose(got[: len(here), : shape[1]], here, rtol=1e-5, atol=1e-6)
 
 
-def test_plan_of_the_third_stage(third, monkeypatch):
+def test_plan_of_the_fusion(weights, multiscale_weights):
     """More memory than without it; and what the plan refuses, `estimate` does."""
-    calls = []
-    monkeypatch.setattr(
-        estimator, "estimate_large", lambda photo, weights, **options: calls.append(options) or (0,) * 5
-    )
     huge = np.broadcast_to(np.uint8(9), (10_000, 10_000, 3))
-    estimator.estimate(huge, third, max_memory=4e9)
-    assert calls[0]["max_tile"] in memory.TILES
+    tile = estimator.largest_tile(huge, None, multiscale_weights, DEFAULT, 4e9)
+    assert tile in memory.TILES
+    assert estimator.largest_tile(huge, None, weights, DEFAULT, 4e9) >= tile
     with pytest.raises(ValueError, match="max_memory must be at least"):
-        estimator.estimate(huge, third, max_memory=3e9)
+        estimator.estimate(huge, multiscale_weights, max_memory=3e9)

@@ -1,4 +1,4 @@
-"""The guide network: what it sees, and from how far; its numbers are tested with `spread.gather`."""
+"""The guide network: what it sees, and from how far; its numbers are tested with `fuse.gather`."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxblur.multiscale.guide_net import REACH, guide_gain, init_guide
-from jaxblur.network.readout import EdgeReading
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from tests.jaxblur.multiscale.fuse_oracle import some_reading
 
 
@@ -16,27 +16,27 @@ def parameters():
     return plain | {"kernel_last": jax.random.normal(jax.random.key(1), plain["kernel_last"].shape)}
 
 
-def readings_of(rng, shape, *, share=0.1, scales=3):
+def readings_of(rng, shape, *, fraction=0.1, scales=3):
     made = []
     for scale in range(scales):
         own = shape[0] >> scale, shape[1] >> scale
-        made.append((some_reading(rng, own), rng.random(own) < share))
+        made.append(ScaleReading(some_reading(rng, own), rng.random(own) < fraction))
     return made
 
 
-def test_before_training_all_steps_stop_alike(rng):
+def test_before_training_all_gradients_block_alike(rng):
     gain = guide_gain(init_guide(jax.random.key(3)), readings_of(rng, (40, 30)), shape=(40, 30))
     np.testing.assert_array_equal(gain, np.zeros((40, 30)))
 
 
 def test_without_edges_it_has_no_opinion(parameters, rng):
-    gain = guide_gain(parameters, readings_of(rng, (21, 30), share=0), shape=(21, 30))
+    gain = guide_gain(parameters, readings_of(rng, (21, 30), fraction=0), shape=(21, 30))
     np.testing.assert_array_equal(gain, np.zeros((21, 30)))
 
 
 def test_an_edge_is_seen_from_no_further_than_the_reach(parameters, rng):
     shape, (row, col) = (160, 150), (80, 71)
-    readings = readings_of(rng, shape, share=0)
+    readings = readings_of(rng, shape, fraction=0)
     readings[0][1][row, col] = True
     gain = np.asarray(guide_gain(parameters, readings, shape=shape))
     rows, cols = np.nonzero(gain)
@@ -50,7 +50,8 @@ def test_radius_and_weight_do_not_matter(parameters, rng):
     shape = (40, 30)
     readings = readings_of(rng, shape)
     other = [
-        (EdgeReading(r.radius + 1, r.spread * 2, r.reliability / 2, r.depth), edges) for r, edges in readings
+        ScaleReading(EdgeReading(r.radius + 1, r.deviation * 2, r.reliability / 2, r.depth), edges)
+        for r, edges in readings
     ]
     gain = guide_gain(parameters, readings, shape=shape)
     assert np.std(gain) > 0.01
@@ -64,7 +65,7 @@ def test_padding_leaves_no_trace(shape, parameters, rng):
     alone = np.asarray(guide_gain(parameters, readings, shape=shape))
     assert not alone[shape[0] // 2 * 2 :].any() and not alone[:, shape[1] // 2 * 2 :].any()
     padded = [
-        (
+        ScaleReading(
             EdgeReading(*(np.pad(p, ((0, 64 - p.shape[0]), (0, 96 - p.shape[1]))) for p in reading)),
             np.pad(edges, ((0, 64 - edges.shape[0]), (0, 96 - edges.shape[1]))),
         )

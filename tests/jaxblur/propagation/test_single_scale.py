@@ -6,11 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblur.config import PropagationConfig
+from jaxblur.config import GuideConfig, PropagationConfig
 from jaxblur.propagation.single_scale import propagate
 from tests.jaxblur.propagation.test_domain_transform import oracle as filter_oracle
 
-CONFIG = PropagationConfig(sigma_s=4.0, iterations=3, guide_iterations=2)
+CONFIG = PropagationConfig(sigma_s=4.0, iterations=3)
+GUIDE = GuideConfig(iterations=2)
 
 
 def oracle(radius, weight, depth, image, reliability, config):
@@ -21,9 +22,9 @@ def oracle(radius, weight, depth, image, reliability, config):
     guide = filter_oracle(
         image,
         image,
-        sigma_s=config.guide_sigma_s,
-        sigma_r=config.guide_sigma_r,
-        num_iterations=config.guide_iterations,
+        sigma_s=GUIDE.sigma_s,
+        sigma_r=GUIDE.sigma_r,
+        num_iterations=GUIDE.iterations,
     )
     signals = np.stack([weight, weight * radius, weight * reliability, weight > 0], axis=-1)
     sigma_s = config.sigma_s or config.sigma_s_fraction * min(radius.shape)
@@ -53,9 +54,9 @@ def scene(rng, height, width, density=0.15):
 
 @pytest.mark.parametrize(("shape", "sigma_s"), [((15, 20), None), ((1, 12), 4.0), ((1, 1), None)])
 def test_matches_loop(rng, shape, sigma_s):
-    config = PropagationConfig(sigma_s=sigma_s, iterations=2, guide_iterations=2, depth_penalty=3.0)
+    config = PropagationConfig(sigma_s=sigma_s, iterations=2, depth_penalty=3.0)
     radius, weight, depth, image, reliability = scene(rng, *shape, density=0.4)
-    result = propagate(radius, weight, depth, image, reliability=reliability, config=config)
+    result = propagate(radius, weight, depth, image, reliability=reliability, config=config, guide=GUIDE)
     expected = oracle(radius, weight, depth, image, reliability, config)
     # Where next to nothing arrives, the quotient hangs on the last digits; a 1-px side makes sigma_s 1/8 px.
     reached = np.asarray(result[1]) > 1e-3
@@ -81,15 +82,17 @@ def test_matches_published_map(shared):
 
 def test_jit_vmap_and_associative_equal_eager(rng):
     radius, weight, depth, image, _ = scene(rng, 14, 17)
-    eager = propagate(radius, weight, depth, image, config=CONFIG)
-    run = jax.jit(jax.vmap(lambda *planes: propagate(*planes, config=CONFIG)))
+    eager = propagate(radius, weight, depth, image, config=CONFIG, guide=GUIDE)
+    run = jax.jit(jax.vmap(lambda *planes: propagate(*planes, config=CONFIG, guide=GUIDE)))
     batch = run(*(jnp.stack([a, a]) for a in (radius, weight, depth, image)))
     parallel = propagate(
         radius,
         weight,
         depth,
         image,
-        config=PropagationConfig(sigma_s=4.0, iterations=3, guide_iterations=2, method="associative"),
+        config=CONFIG,
+        guide=GUIDE,
+        method="associative",
     )
     for k in range(2):
         np.testing.assert_allclose(batch[k][1], eager[k], atol=1e-5)
@@ -98,13 +101,15 @@ def test_jit_vmap_and_associative_equal_eager(rng):
 
 def test_constant_radius_bounds_and_scale_of_weights(rng):
     radius, weight, depth, image, _ = scene(rng, 14, 17)
-    constant, confidence = propagate(jnp.full_like(radius, 2.5), weight, depth, image, config=CONFIG)
+    constant, confidence = propagate(
+        jnp.full_like(radius, 2.5), weight, depth, image, config=CONFIG, guide=GUIDE
+    )
     np.testing.assert_allclose(constant, 2.5, rtol=1e-5)
-    result, _ = propagate(radius, weight, depth, image, config=CONFIG)
+    result, _ = propagate(radius, weight, depth, image, config=CONFIG, guide=GUIDE)
     edges = np.asarray(radius)[np.asarray(weight) > 0]
     assert result.min() >= edges.min() * (1 - 1e-5) and result.max() <= edges.max() * (1 + 1e-5)
     assert result.std() > 0.05
-    scaled = propagate(radius, 1e-3 * weight, depth, image, config=CONFIG)
+    scaled = propagate(radius, 1e-3 * weight, depth, image, config=CONFIG, guide=GUIDE)
     np.testing.assert_allclose(scaled[0], result, rtol=1e-4)
     np.testing.assert_allclose(scaled[1], confidence, rtol=1e-4)
 
@@ -115,12 +120,14 @@ def test_confidence_falls_with_distance_and_follows_reliability():
     weight = plane.at[:, 20].set(1)
     image = jnp.full((9, 161, 3), 0.5, jnp.float32)
     config = PropagationConfig(sigma_s=10.0)
-    _, confidence = propagate(plane + 2, weight, plane, image, config=config)
+    _, confidence = propagate(plane + 2, weight, plane, image, config=config, guide=GUIDE)
     assert confidence[4, 20] > 0.85
     assert 0.35 < confidence[4, 40] < 0.65  # two sigma_s away
     assert confidence[4, 160] < 1e-3
     assert (np.diff(confidence[4, 20:]) < 0).all()
-    _, halved = propagate(plane + 2, weight, plane, image, reliability=plane + 0.5, config=config)
+    _, halved = propagate(
+        plane + 2, weight, plane, image, reliability=plane + 0.5, config=config, guide=GUIDE
+    )
     np.testing.assert_allclose(halved, confidence / 2, rtol=1e-4)
 
 
@@ -131,8 +138,8 @@ def test_depth_edge_separates():
     weight = plane.at[:, 10].set(1).at[:, 20].set(1)
     image = jnp.zeros((12, 30, 3), jnp.float32)
     config = PropagationConfig(sigma_s=4.0, depth_penalty=200.0)
-    open_map, _ = propagate(radius, weight, plane, image, config=config)
-    walled, _ = propagate(radius, weight, plane.at[:, 15].set(1), image, config=config)
+    open_map, _ = propagate(radius, weight, plane, image, config=config, guide=GUIDE)
+    walled, _ = propagate(radius, weight, plane.at[:, 15].set(1), image, config=config, guide=GUIDE)
     assert 1.5 < open_map[6, 14] < 4.5
     np.testing.assert_allclose(walled, radius, atol=1e-3)
 
@@ -140,8 +147,10 @@ def test_depth_edge_separates():
 @pytest.mark.parametrize("fallback", [3.25, 2.0])
 def test_no_pattern_edge_gives_the_fallback(fallback):
     plane, image = jnp.zeros((7, 9), jnp.float32), jnp.full((7, 9, 3), 0.2, jnp.float32)
-    config = PropagationConfig(fallback_radius=fallback)
-    radius, confidence = propagate(plane + jnp.nan, plane, plane, image, reliability=plane, config=config)
+    config = PropagationConfig(unknown_radius=fallback)
+    radius, confidence = propagate(
+        plane + jnp.nan, plane, plane, image, reliability=plane, config=config, guide=GUIDE
+    )
     np.testing.assert_array_equal(radius, np.float32(fallback))
     np.testing.assert_array_equal(confidence, 0)
 
@@ -153,16 +162,18 @@ def test_out_of_reach_gives_the_mean_of_the_photo():
     weight = plane.at[2, 2].set(2.0).at[3, 3].set(1.0)
     depth = plane.at[:, 10].set(1)
     config = PropagationConfig(sigma_s=3.0, depth_penalty=1e4)
-    result, confidence = propagate(radius, weight, depth, jnp.zeros((6, 20, 3), jnp.float32), config=config)
+    result, confidence = propagate(
+        radius, weight, depth, jnp.zeros((6, 20, 3), jnp.float32), config=config, guide=GUIDE
+    )
     np.testing.assert_allclose(result[:, 10:], 2.0, rtol=1e-6)
     np.testing.assert_array_equal(confidence[:, 10:], 0)
     assert (confidence[:, :10] > 0).all()
 
 
 def test_padding_changes_nothing(rng):
-    config = PropagationConfig(iterations=2, guide_iterations=2, sigma_s_fraction=0.2)
+    config = PropagationConfig(iterations=2, sigma_s_fraction=0.2)
     arrays = scene(rng, 18, 25)
-    expected = propagate(*arrays[:4], reliability=arrays[4], config=config)
+    expected = propagate(*arrays[:4], reliability=arrays[4], config=config, guide=GUIDE)
     padded = [
         jnp.pad(a, ((0, 14), (0, 7)) + ((0, 0),) * (a.ndim - 2), constant_values=jnp.nan) for a in arrays
     ]
@@ -170,7 +181,7 @@ def test_padding_changes_nothing(rng):
 
     @jax.jit
     def run(planes, reliability, size):
-        return propagate(*planes, reliability=reliability, config=config, size=size)
+        return propagate(*planes, reliability=reliability, config=config, guide=GUIDE, size=size)
 
     radius, confidence = run(padded[:4], padded[4], (18, 25))
     np.testing.assert_allclose(radius[:18, :25], expected[0], rtol=1e-6)
@@ -187,10 +198,10 @@ def test_gradients_match_finite_differences(rng):
         image = jnp.asarray(rng.permutation(90).reshape(*shape, 3) / 90.0)
         radius, depth, reliability = (jnp.asarray(rng.random(shape)) for _ in range(3))
         mix = jnp.asarray(rng.random((2, *shape)))
-        config = PropagationConfig(sigma_s=3.0, iterations=2, guide_iterations=2, depth_penalty=2.0)
+        config = PropagationConfig(sigma_s=3.0, iterations=2, depth_penalty=2.0)
 
         def loss(radius, weight, depth, image, reliability):
-            out = propagate(radius, weight, depth, image, reliability=reliability, config=config)
+            out = propagate(radius, weight, depth, image, reliability=reliability, config=config, guide=GUIDE)
             return jnp.sum(mix[0] * out[0] ** 2) + jnp.sum(mix[1] * out[1])
 
         arguments = (radius, weight, depth, image, reliability)
@@ -215,12 +226,12 @@ def test_gradients_are_finite_everywhere():
     plane = jnp.zeros((6, 24), jnp.float32)
     image = jnp.full((6, 24, 3), 0.5, jnp.float32)
     walls = plane.at[:, 8].set(1).at[:, 16].set(1)
-    config = PropagationConfig(sigma_s=3.0, depth_penalty=1e4, iterations=3, guide_iterations=1)
+    config = PropagationConfig(sigma_s=3.0, depth_penalty=1e4, iterations=3)
 
     @jax.jit
     def value_and_gradients(radius, weight, depth, image):
         def loss(radius, weight, depth, image):
-            out = propagate(radius, weight, depth, image, reliability=weight, config=config)
+            out = propagate(radius, weight, depth, image, reliability=weight, config=config, guide=GUIDE)
             return jnp.sum(out[0]) + jnp.sum(out[1]), out
 
         return jax.value_and_grad(loss, argnums=(0, 1, 2, 3), has_aux=True)(radius, weight, depth, image)
@@ -252,5 +263,5 @@ def test_bad_input():
         propagate(plane, plane, plane, image, reliability=image)
     with pytest.raises(ValueError, match=r"width must be in 1\.\.5, got 6"):
         propagate(plane, plane, plane, image, size=(4, 6))
-    with pytest.raises(ValueError, match="fallback_radius must be finite"):
-        PropagationConfig(fallback_radius=float("nan"))
+    with pytest.raises(ValueError, match="unknown_radius must be finite"):
+        PropagationConfig(unknown_radius=float("nan"))

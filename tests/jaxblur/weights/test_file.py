@@ -3,16 +3,16 @@ import json
 import shutil
 from importlib import resources
 
-import flax
 import numpy as np
 import pytest
 import scipy.io
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from jaxblur.files import images
+from jaxblur.files import output
+from jaxblur.multiscale.parameters import FORMER_NAMES
 from jaxblur.network.config import ColumnConfig, NetworkConfig
-from jaxblur.network.weights import Weights, hash_weights, published_network
+from jaxblur.network.weights import Weights, flatten_arrays, hash_weights, published_network
 from jaxblur.weights import load_weights, save_weights
 from jaxblur.weights.file import SHIPPED, expected_shapes, from_arrays
 from jaxblur.weights.published import _FILES
@@ -26,20 +26,19 @@ NETWORK = NetworkConfig(
     level_head="ordinal",
     input_offset=0.5,
     input_scale=3.0,
-    pyramid=True,
 )
 METADATA = {"name": "a test", "licence": "Apache-2.0", "note": 'two\nlines, "quotes", Ünicode'}
 
 
-def random_arrays(network, rng):
+def random_arrays(network, rng, *, multiscale=True):
     return {
         name: np.asarray(rng.normal(size=shape), np.float32)
-        for name, shape in expected_shapes(network).items()
+        for name, shape in expected_shapes(network, multiscale=multiscale).items()
     }
 
 
 def flat(weights):
-    return flax.traverse_util.flatten_dict(weights.variables, sep="/")
+    return flatten_arrays(weights)
 
 
 @pytest.fixture
@@ -84,13 +83,29 @@ def test_round_trip_keeps_every_bit(weights, saved, tmp_path):
     assert (tmp_path / "again.safetensors").stat().st_mode & 0o444 == 0o444
 
 
+def test_files_written_before_the_present_names_load(weights, saved):
+    """They call the fusion "spread", its parameters otherwise, and the flag for it "pyramid"."""
+    former = {present: name for name, present in FORMER_NAMES.items()}
+    arrays = {}
+    for name, array in flat(weights).items():
+        head, _, own = name.partition("multiscale/")
+        arrays[name if head else f"params/spread/{former.get(own, own)}"] = np.asarray(array)
+    assert {"params/spread/range", "params/spread/guide/kernel_0"} <= arrays.keys()
+    with safe_open(saved, framework="numpy") as file:
+        header = dict(file.metadata())
+    header["network"] = json.dumps(json.loads(header["network"]) | {"pyramid": True})
+    save_file(arrays, saved, metadata=header)
+    loaded = load_weights(saved)
+    assert loaded.network == NETWORK and hash_weights(loaded) == hash_weights(weights)
+
+
 def test_hash_is_of_architecture_and_values(weights, saved):
     assert hash_weights(load_weights(saved)) == hash_weights(weights)
     shifted = dataclasses.replace(NETWORK, input_scale=2.0)
     assert hash_weights(dataclasses.replace(weights, network=shifted)) != hash_weights(weights)
     name = sorted(flat(weights))[0]
     other = {**flat(weights), name: flat(weights)[name] + 1}
-    changed = Weights(flax.traverse_util.unflatten_dict(other, sep="/"), NETWORK, METADATA)
+    changed = from_arrays(other, NETWORK, METADATA, where="test")
     assert hash_weights(changed) != hash_weights(weights)
 
 
@@ -176,7 +191,7 @@ def test_a_failed_write_leaves_what_was_there(weights, saved, tmp_path, monkeypa
     def refuse(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(images.os, "replace", refuse)
+    monkeypatch.setattr(output.os, "replace", refuse)
     with pytest.raises(OSError, match="disk full"):
         save_weights(saved, dataclasses.replace(weights, metadata={}))
     with pytest.raises(OSError, match="disk full"):
@@ -188,7 +203,7 @@ def test_a_failed_write_leaves_what_was_there(weights, saved, tmp_path, monkeypa
 @pytest.fixture
 def release(tmp_path, rng):
     """A folder laid out like the published release, with random numbers."""
-    arrays = random_arrays(published_network(), rng)
+    arrays = random_arrays(published_network(), rng, multiscale=False)
     folder = tmp_path / "release"
     for part, names in _FILES.items():
         (folder / part).mkdir(parents=True)

@@ -1,0 +1,102 @@
+"""Large photos: the same result as the one program, whatever the tiles and strips."""
+
+import numpy as np
+import pytest
+
+from jaxblur import estimator
+from jaxblur.config import DEFAULT, Config, GuideConfig, PropagationConfig, SingleScale
+from jaxblur.inputs import as_bytes
+from jaxblur.runtime import memory
+from tests.jaxblur.test_estimator import EDGES, PHOTO
+from tests.jaxblur.tiny import assert_identical, assert_same, estimate_in_strips, photo_like
+
+SHAPE = (75, 94)  # two tiles by two of 64 px; their bucket is 128 px wide
+PLAN = {"photo_bytes": 3, "edge_fractions": [0.25], "multiscale": False}  # of a photo of 8 bits
+OTHER = Config(
+    propagation=SingleScale(
+        readout="argmax",
+        weighting="uniform",
+        guide=GuideConfig(iterations=1),
+        filter=PropagationConfig(sigma_s=5.0, iterations=2),
+    )
+)
+
+
+@pytest.fixture
+def photo(rng):
+    small = photo_like(rng, 60, 60)  # has both kinds of edges
+    return np.pad(small, ((0, SHAPE[0] - 60), (0, SHAPE[1] - 60), (0, 0)), mode="symmetric")
+
+
+@pytest.mark.parametrize("config", [DEFAULT, OTHER], ids=["default", "other"])
+def test_equals_the_one_program(config, photo, weights):
+    expected = estimator.estimate(photo, weights, config=config)
+    assert 0 < expected.depth_edges.sum() < expected.edges.sum() and expected.radius.std() > 1e-3
+    assert_same(estimate_in_strips(photo, weights, config=config), expected)
+
+
+def test_result_does_not_depend_on_tiles_and_strips(photo, weights):
+    result = estimate_in_strips(photo, weights)
+    for max_tile, rows in [(128, 15), (64, 1), (64, 40)]:
+        assert_identical(estimate_in_strips(photo, weights, max_tile=max_tile, rows=rows), result)
+
+
+def test_own_edges_types_and_flat_tiles(photo, weights, rng):
+    """A photo of 16 bits, another in floats, and tiles without edges."""
+    edges = rng.random(SHAPE) < 0.1
+    edges[:, :64] = False
+    fractions = []
+    result = estimate_in_strips(photo, weights, edges=edges, progress=fractions.append)
+    np.testing.assert_array_equal(result.edges, edges)
+    assert len(fractions) == 1 + 2 + 3 * 5 + 4 * 5  # edges, two of four tiles, passes of the filter
+    assert fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] == pytest.approx(1)
+    assert_identical(estimate_in_strips(photo.astype(np.uint16) * 257, weights, edges=edges), result)
+    floats = (photo / 255).astype(np.float32)
+    assert_same(estimate_in_strips(floats, weights, edges=edges), result)
+
+
+def test_no_edge_gives_the_unknown_radius(weights):
+    config = Config(propagation=SingleScale(filter=PropagationConfig(unknown_radius=2.0)))
+    result = estimate_in_strips(np.full((*SHAPE, 3), 90, np.uint8), weights, config=config)
+    np.testing.assert_array_equal(result.radius, np.float32(2))
+    assert not result.edges.any() and not result.confidence.any() and np.isnan(result.sparse_radius).all()
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """The options with which large photos are done in parts, of which a photo here is none."""
+    calls = []
+
+    class Recorded:
+        def __init__(self, weights, photo, config, **options):
+            calls.append(options)
+
+    monkeypatch.setattr(estimator, "InStrips", Recorded)
+    monkeypatch.setattr(estimator, "run_stages", lambda stages, photo, edges, **options: edges)
+    return calls
+
+
+def test_large_photos_are_done_in_parts(weights, parts):
+    huge = np.broadcast_to(np.uint8(9), (20_000, 20_000, 3))
+    for photo, max_tile in [(PHOTO, 128), (PHOTO, 256), (huge, 512)]:
+        need = memory.strips_need(*photo.shape[:2], **PLAN, max_tile=max_tile)
+        assert estimator.estimate(photo, weights, max_memory=need, progress=print) is None
+        assert parts[-1] == {"progress": print, "max_tile": max_tile}
+    assert not estimator.is_large(PHOTO, weights, DEFAULT, memory.program_need(6, 7, multiscale=False))
+    assert estimator.is_large(PHOTO, weights, DEFAULT, memory.program_need(6, 7, multiscale=False) - 1)
+
+
+def test_half_the_machine_is_the_limit_unless_told(weights, monkeypatch):
+    need = memory.program_need(6, 7, multiscale=False)
+    for machine, large in [(2 * need, False), (1.9 * need, True)]:
+        monkeypatch.setattr(memory, "machine_memory", lambda machine=machine: machine)
+        assert estimator.is_large(PHOTO, weights, DEFAULT, as_bytes(None)) == large
+
+
+def test_too_little_memory_is_told_before_any_work(weights, parts):
+    with pytest.raises(
+        ValueError, match=r"max_memory must be at least .* MB for a photo of 7x6 px, got 90 MB"
+    ):
+        estimator.estimate(PHOTO, weights, max_memory=90e6)
+    least = memory.strips_need(6, 7, **PLAN | {"edge_fractions": [0]}, max_tile=128)
+    np.testing.assert_array_equal(estimator.estimate(PHOTO, weights, edges=EDGES, max_memory=least), EDGES)
