@@ -1,5 +1,4 @@
 import math
-import os
 
 import pytest
 
@@ -42,8 +41,10 @@ def test_format_size_rounds_up(size, text):
 
 def test_machine_memory(monkeypatch):
     assert 1e8 < memory.machine_memory() < 1e15
-    monkeypatch.delattr(os, "sysconf")  # as on Windows
-    assert memory.machine_memory() == math.inf
+    monkeypatch.setattr(memory.containers, "memory_limit", lambda: 2e8)
+    assert memory.machine_memory() == 2e8 and memory.limit(None) == 1e8
+    monkeypatch.setattr(memory.containers, "memory_limit", lambda: math.inf)
+    assert 1e8 < memory.machine_memory() < 1e15
 
 
 def test_release_unused_where_there_is_nothing_to_call(monkeypatch):
