@@ -118,7 +118,7 @@ class Summary:
         with contextlib.nullcontext() if locked else output.folder_lock(self._path.parent):
             self._refresh()
             text = io.StringIO(newline="")
-            writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")  # then names with either are quoted
             writer.writeheader()
             writer.writerows((self._others | self._own).values())
             with output.atomic_file(self._path) as file:
