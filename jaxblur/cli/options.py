@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from jaxblur import config, focus
+from jaxblur import config, result
 from jaxblur.files.images import MAX_PIXELS
 from jaxblur.files.levels import Levels
 
@@ -37,8 +37,8 @@ Written to the output folder for a photo NAME (such as photo.jpg):
 
 Written for all photos of the folder, also of earlier runs, summary.csv:
   photo and its size; percentiles of the radius and the fraction in focus
-  (radius at most {focus.RADIUS:g} px), both over the pixels with a confidence above {focus.CONFIDENCE:g};
-  edge counts, mean confidence, seconds; a warning where the map should not
+  (radius at most {result.IN_FOCUS_RADIUS:g} px),
+  both over the pixels with a confidence above {result.SURE_CONFIDENCE:g}; edge counts, mean confidence, seconds; a warning where the map should not
   be trusted, and what was wrong with a photo that failed.
 
 Examples:

@@ -12,7 +12,7 @@ import rich.console
 import rich.progress
 
 import jaxblur
-from jaxblur import config, focus
+from jaxblur import config, result
 from jaxblur.cli.options import Estimate
 from jaxblur.cli.report import complain, reason_of, say
 from jaxblur.files import images, levels, output, preview
@@ -122,7 +122,7 @@ def _process(
             progress=progress,
         )
         arrays = {field: np.asarray(getattr(estimate, field)) for field in _ARRAYS}
-        if focus.has_little_evidence(arrays["confidence"]):
+        if result.has_little_evidence(arrays["confidence"]):
             warnings.append("next to no edges to read blur at, so the map is little more than a guess")
         results = _draw_results(image, arrays, title=shown(photo.name), overlay=command.overlay)
         with output.folder_lock(command.output), signals.finish_first():

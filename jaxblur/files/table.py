@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxblur import focus
+from jaxblur import result
 from jaxblur.files import output
 from jaxblur.files.names import same_file_key, shown
 
@@ -42,12 +42,12 @@ class Row:
 
     def describe(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Fill in the figures of a photo that went well, from the arrays of its estimate."""
-        sure = focus.is_sure(arrays["confidence"])
+        sure = result.is_sure(arrays["confidence"])
         radii = arrays["radius"][sure]
         if radii.size:
             for percent, value in zip(_PERCENTILES, np.percentile(radii, _PERCENTILES), strict=True):
                 setattr(self, f"radius_p{percent:02d}", round(float(value), 4))
-            fraction = focus.fraction_in_focus(arrays["radius"], arrays["confidence"])
+            fraction = result.fraction_in_focus(arrays["radius"], arrays["confidence"])
             self.fraction_in_focus = round(fraction, 4)
         self.fraction_sure = round(float(sure.mean()), 4)
         self.edge_count = int(arrays["edges"].sum())
