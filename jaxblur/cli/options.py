@@ -37,9 +37,10 @@ Written to the output folder for a photo NAME (such as photo.jpg):
 
 Written for all photos of the folder, also of earlier runs, summary.csv:
   photo and its size; percentiles of the radius and the fraction in focus
-  (radius at most {result.IN_FOCUS_RADIUS:g} px),
-  both over the pixels with a confidence above {result.SURE_CONFIDENCE:g}; edge counts, mean confidence, seconds; a warning where the map should not
-  be trusted, and what was wrong with a photo that failed.
+  (radius at most {result.IN_FOCUS_RADIUS:g} px), both over the pixels with a
+  confidence above {result.SURE_CONFIDENCE:g}; edge counts, mean confidence,
+  seconds; a warning where the map should not be trusted, and what was wrong
+  with a photo that failed.
 
 Examples:
   jaxblur estimate photo.jpg --output results
