@@ -33,14 +33,14 @@ import tyro
 
 from benchmarks.floors import edges_of_scales, filter_bytes, reading_operations
 from benchmarks.measure import copy_rate, matmul_rate, origin, run_alone, summary, time_in_turn, write
-from jaxblur import config as presets
 from jaxblur import estimator
-from jaxblur.config import Config
+from jaxblur.config import PRESETS, Config, SingleScale
 from jaxblur.files import images
-from jaxblur.image.size import reflect_pad, size_bucket
+from jaxblur.image.size import Tiles, pad_to_shape, reflect_pad, size_bucket
 from jaxblur.image.values import as_rgb
 from jaxblur.multiscale import fuse
-from jaxblur.network import pointwise, tiles
+from jaxblur.multiscale.run import choose_propagation
+from jaxblur.network import pointwise
 from jaxblur.network.weights import Weights
 from jaxblur.propagation import domain_transform, single_scale
 from jaxblur.weights import load_weights
@@ -69,7 +69,7 @@ class Case(NamedTuple):
     image: jax.Array
     mask: jax.Array | None
     size: jax.Array
-    tiles: tiles.Tiles
+    tiles: Tiles
     weights: Weights
     config: Config
 
@@ -87,60 +87,60 @@ def read_case(options: Options, megapixels: float | None) -> Case:
     photo = mirrored(images.read_image(options.photo), megapixels)
     edges = None if options.edges is None else images.read_edges(options.edges, photo.shape[:2])
     bucket = size_bucket(*photo.shape[:2])
-    image, size, mask = estimator.pad_to_bucket(*estimator.prepare(photo, edges), bucket)
     return Case(
         photo,
         edges,
-        as_rgb(image),
-        None if edges is None else jnp.asarray(mask),
-        jnp.asarray(size),
+        as_rgb(pad_to_shape(photo, bucket.shape)),
+        None if edges is None else jnp.asarray(pad_to_shape(edges, bucket.shape)),
+        jnp.asarray(photo.shape[:2], jnp.int32),
         bucket,
         load_weights(options.weights),
-        presets.PRESETS[options.preset],
+        PRESETS[options.preset],
     )
-
-
-def has_third_stage(case: Case) -> bool:
-    return case.config.pyramid and case.weights.network.pyramid
 
 
 def propagation_alone(case: Case) -> Callable[[], Any]:
     """The propagation of made-up readings; its time does not depend on them."""
     height, width = case.image.shape[:2]
-    config, inner = case.config.propagation, (case.size[0], case.size[1])
+    way, method = choose_propagation(case.config, case.weights), case.config.recursion
     planes = jax.random.uniform(jax.random.key(0), (5, height, width))
     planes = planes.at[0].set(planes[0] < 0.1)
 
     @jax.jit
-    def two_stages(image: jax.Array, planes: jax.Array) -> Any:
-        weight, radius, reliability, depth, _ = planes
-        return single_scale.propagate(
-            radius, weight, depth, image, reliability=reliability, config=config, size=inner
-        )
+    def propagate(image: jax.Array, size: jax.Array, planes: jax.Array, parameters: Any) -> Any:
+        if isinstance(way, SingleScale):
+            weight, radius, reliability, depth, _ = planes
+            return single_scale.propagate(
+                radius,
+                weight,
+                depth,
+                image,
+                reliability=reliability,
+                config=way.filter,
+                guide=way.guide,
+                method=method,
+                size=size,
+            )
+        guide = domain_transform.smooth_guide(image, size, config=way.guide, method=method)
+        gradient = domain_transform.guide_gradient(guide)
+        return fuse.fuse(parameters, fuse.Evidence(*planes), gradient, method=method, size=size)
 
-    @jax.jit
-    def third_stage(image: jax.Array, planes: jax.Array, parameters: Any) -> Any:
-        guide = single_scale.smooth_guide(image, inner, config=config)
-        steps = domain_transform.guide_steps(guide)
-        evidence = fuse.Evidence(*planes)
-        return fuse.spread(parameters, evidence, steps, method=config.method, size=inner)
-
-    if has_third_stage(case):
-        parameters = case.weights.variables["params"]["spread"]
-        return lambda: third_stage(case.image, planes, parameters)
-    return lambda: two_stages(case.image, planes)
+    return lambda: propagate(case.image, case.size, planes, case.weights.multiscale)
 
 
 def floors(case: Case, maps: list[np.ndarray], rate: float, bandwidth: float) -> dict[str, float]:
     """Least seconds of each stage at these rates."""
     height, width = case.photo.shape[:2]
-    moved_by = functools.partial(filter_bytes, height, width)
-    moved = moved_by(channels=3, iterations=case.config.propagation.guide_iterations)
-    if has_third_stage(case):
-        extents = case.weights.variables["params"]["spread"]["extent"].size
-        moved += extents * moved_by(channels=3, iterations=fuse.ITERATIONS)
+    way, moved_by = (
+        choose_propagation(case.config, case.weights),
+        functools.partial(filter_bytes, height, width),
+    )
+    moved = moved_by(channels=3, iterations=way.guide.iterations)
+    if isinstance(way, SingleScale):
+        moved += moved_by(channels=4, iterations=way.filter.iterations)
     else:
-        moved += moved_by(channels=4, iterations=case.config.propagation.iterations)
+        extents = case.weights.multiscale.extent.size
+        moved += extents * moved_by(channels=3, iterations=fuse.ITERATIONS)
     return {
         "edges": (case.photo.nbytes + height * width) / bandwidth,
         "networks": reading_operations(case.weights.network, maps) / rate,
@@ -155,7 +155,7 @@ def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
     program = functools.partial(estimator.estimate_padded, tiles=case.tiles, config=config)
     whole = jax.jit(program)
     edges = jax.jit(lambda *arguments: program(*arguments).edges)  # the rest is dead code
-    padded = reflect_pad(as_rgb(case.photo), (case.size[0], case.size[1]), margin=weights.network.margin)
+    padded = reflect_pad(as_rgb(case.photo), case.size, margin=weights.network.margin)
     maps = edges_of_scales(case.photo, weights, config, edges=case.edges)
     counts = [int(m.sum()) for m in maps]
     points = np.argwhere(maps[0]).astype(np.int32)
@@ -241,7 +241,7 @@ def report(figures: dict[str, Any]) -> str:
         f"{figures['photo']}, {width} x {height} px, {' + '.join(map(str, figures['edge_points']))} edge points",
         f"{figures['device']}, jax {figures['jax']}, commit {figures['commit']}, "
         f"matrix product {figures['matmul_gflops']:.1f} GFLOP/s, copy {figures['copy_gigabytes_per_second']:.1f} GB/s",
-        f"{'stage':12s} {'s':>9s} {'share':>6s} {'floor s':>9s} {'x floor':>8s}",
+        f"{'stage':12s} {'s':>9s} {'part':>6s} {'floor s':>9s} {'x floor':>8s}",
     ]
     for name, seconds in {**stages, "whole, warm": warm["least"]}.items():
         floor = least.get(name, 0.0) if name != "whole, warm" else sum(least.values())

@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_memory --megapixels 1 10 24 100 --max-memory 4GB --json memory.json
     python -m benchmarks.bench_memory --megapixels 1 10 100 --texture 0
-    python -m benchmarks.bench_memory --megapixels 24 --third-stage
+    python -m benchmarks.bench_memory --megapixels 24 --multiscale
 
 Photos are square and grey, with real texture (mirrored tiles of `--photo`) on `--texture` of their area, inside of
 tiles of 512 px: the networks' time grows with the number of tiles that hold edges, memory hardly does. Times are those
@@ -19,11 +19,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import tyro
 
+from benchmarks.floors import edges_of_scales, reading_operations
 from benchmarks.measure import matmul_rate, origin, run_alone, write
+from jaxblur.config import DEFAULT, MultiScale, SingleScale
+from jaxblur.estimator import estimate, largest_tile
+from jaxblur.files import images
+from jaxblur.image.pyramid import count_scales
+from jaxblur.multiscale.fuse_strips import fusion_passes
+from jaxblur.multiscale.in_strips import InStrips
+from jaxblur.multiscale.parameters import init_parameters
+from jaxblur.multiscale.run import choose_propagation, run_stages
+from jaxblur.network.weights import Weights
+from jaxblur.propagation.single_scale_strips import propagation_passes
 from jaxblur.runtime import memory
+from jaxblur.weights import load_weights
 
 TILE, MARGIN = 512, 24  # px; the texture keeps off the border of its tile, so that its edges stay inside
 STAGES = ("edges", "networks", "propagation")
@@ -34,90 +47,77 @@ LARGE = 16e6  # pixels from which on only a strip is run first
 class Options:
     megapixels: tuple[float, ...] = (1, 10, 24, 100)
     max_memory: str = "4GB"
-    texture: float = 0.03  # share of the tiles that hold texture; at least one, unless 0
+    texture: float = 0.03  # fraction of the tiles that hold texture; at least one, unless 0
     photo: Path = Path("examples/vase.jpg")
     weights: Path | None = None  # None: those shipped
-    third_stage: bool = False  # add an untrained third stage to weights that lack it
+    multiscale: bool = False  # add untrained parameters of the fusion to weights that lack them
     json: Path | None = None  # where to write the figures too
 
 
-def make_photo(side: int, share: float, texture: np.ndarray) -> np.ndarray:
+def make_photo(side: int, fraction: float, texture: np.ndarray) -> np.ndarray:
     """Grey photo with texture in its first column of tiles, then the next."""
     photo = np.full((side, side, 3), 128, np.uint8)
-    down = side // TILE
+    down = max(side // TILE, 1)
     inner = TILE - 2 * MARGIN
     height, width = texture.shape[:2]
     rows, columns = (-(-inner // length) for length in (height, width))
     mirrored = np.concatenate([texture, texture[::-1]] * rows)
     block = np.concatenate([mirrored, mirrored[:, ::-1]] * columns, axis=1)[:inner, :inner]
-    for index in range(max(round(share * (side / TILE) ** 2), 1) if share else 0):
+    for index in range(max(round(fraction * (side / TILE) ** 2), 1) if fraction else 0):
         row, column = MARGIN + TILE * (index % down), MARGIN + TILE * (index // down)
-        photo[row : row + inner, column : column + inner] = block
+        part = photo[row : row + inner, column : column + inner]
+        part[...] = block[: part.shape[0], : part.shape[1]]
     return photo
 
 
-def add_third_stage(weights: Any) -> Any:
-    """The same networks with a third stage as it is before training."""
-    import jax
-
-    from jaxblur.multiscale import fuse
-
-    network = dataclasses.replace(weights.network, pyramid=True)
-    parameters = weights.variables["params"] | {"spread": fuse.init_parameters(network, jax.random.key(0))}
-    return dataclasses.replace(weights, variables=weights.variables | {"params": parameters}, network=network)
+def add_multiscale(weights: Weights) -> Weights:
+    """The same networks with a fusion as it is before training."""
+    return dataclasses.replace(weights, multiscale=init_parameters(weights.network, jax.random.key(0)))
 
 
-def count_passes(weights: Any) -> int:
+def count_passes(way: SingleScale | MultiScale, weights: Weights) -> int:
     """Passes of filters, the last stage of large photos."""
-    from jaxblur import DEFAULT
-    from jaxblur.multiscale import fuse_strips
-    from jaxblur.propagation import single_scale_strips
-
-    if weights.network.pyramid:
-        return fuse_strips.spread_passes(weights.variables["params"]["spread"], DEFAULT)
-    return single_scale_strips.filter_passes(DEFAULT)
+    if isinstance(way, SingleScale):
+        return propagation_passes(way)
+    return fusion_passes(weights.multiscale, way.guide)
 
 
 def measure(megapixels: float, options: Options) -> dict[str, Any]:
     """One row of the table, in a process of its own."""
-    import jaxblur
-    from benchmarks.floors import edges_of_scales, reading_operations
-    from jaxblur import estimator
-    from jaxblur.files import images
-    from jaxblur.image import pyramid
-    from jaxblur.multiscale import large
-
-    weights = jaxblur.load_weights(options.weights)
-    if options.third_stage and not weights.network.pyramid:
-        weights = add_third_stage(weights)
-    third_stage = weights.network.pyramid
+    weights = load_weights(options.weights)
+    if options.multiscale and weights.multiscale is None:
+        weights = add_multiscale(weights)
+    way = choose_propagation(DEFAULT, weights)
+    multiscale = isinstance(way, MultiScale)
     side = round((megapixels * 1e6) ** 0.5)
     photo = make_photo(side, options.texture, images.read_image(options.photo))
     limit = memory.parse_size(options.max_memory)
-    max_tile = estimator.largest_tile(photo, None, weights, jaxblur.DEFAULT, limit)
+    max_tile = largest_tile(photo, None, weights, DEFAULT, limit)
     if photo[..., 0].size < LARGE:
-        jaxblur.estimate(photo, weights, max_memory=limit)
+        estimate(photo, weights, max_memory=limit)
     else:
-        large.estimate_large(photo[:TILE], weights, edges=None, config=jaxblur.DEFAULT, max_tile=max_tile)
+        stages = InStrips(weights, photo[:TILE], DEFAULT, max_tile=max_tile)
+        run_stages(stages, photo[:TILE], None, propagation=way)
     ticks = []
 
-    def tick(share: float = 0.0) -> None:
+    def tick(done: float = 0.0) -> None:
         ticks.append((time.perf_counter(), time.process_time()))
 
     tick()
-    result = jaxblur.estimate(photo, weights, max_memory=limit, progress=tick)
+    result = estimate(photo, weights, max_memory=limit, progress=tick)
     tick()
     clock = np.array(ticks)
     seconds, cpu_seconds = (clock[-1] - clock[0]).tolist()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    maps = edges_of_scales(photo, weights, jaxblur.DEFAULT)
+    maps = edges_of_scales(photo, weights, DEFAULT)
     rate = matmul_rate(3)
     floor = reading_operations(weights.network, maps, max_tile=max_tile) / rate
     least_bytes = photo.nbytes + sum(plane.nbytes for plane in result)
     row: dict[str, Any] = {
         "megapixels": side**2 / 1e6,
         "way": "program" if len(ticks) == 2 else "strips",
-        "edge_share": float(result.edges.mean()),
+        "multiscale": multiscale,
+        "edge_fraction": float(result.edges.mean()),
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "cpu_seconds_per_megapixel": cpu_seconds / (side**2 / 1e6),
@@ -127,20 +127,20 @@ def measure(megapixels: float, options: Options) -> dict[str, Any]:
         "peak_bytes": peak,
         "floor_bytes": least_bytes,
         "ratio_to_floor_bytes": peak / least_bytes,
-        "planned_bytes": memory.program_need(side, side, pyramid=third_stage),
+        "planned_bytes": memory.program_need(side, side, multiscale=multiscale),
     }
     if row["way"] == "strips":
         # One tick before and after, and one for the edges of every scale; those of smaller ones count as networks.
-        scales = pyramid.count_scales(side, side) if third_stage else 1
-        reading = len(ticks) - 3 - count_passes(weights)
+        scales = count_scales(side, side) if multiscale else 1
+        reading = len(ticks) - 3 - count_passes(way, weights)
         tiles = reading - (scales - 1)
-        need = {"photo_bytes": 3, "edge_shares": [memory.DETECTED_EDGES] * scales, "max_tile": max_tile}
-        stages = np.diff(clock[[0, 1, 1 + reading, -1], 1]).tolist()
+        need = {"photo_bytes": 3, "edge_fractions": [memory.DETECTED_EDGES] * scales, "max_tile": max_tile}
+        cpu_seconds_of = np.diff(clock[[0, 1, 1 + reading, -1], 1]).tolist()
         row |= {
-            "planned_bytes": memory.strips_need(side, side, pyramid=third_stage, **need),
+            "planned_bytes": memory.strips_need(side, side, multiscale=multiscale, **need),
             "max_tile": max_tile,
             "tiles": tiles,
-            "cpu_seconds_of_stages": dict(zip(STAGES, stages, strict=True)),
+            "cpu_seconds_of_stages": dict(zip(STAGES, cpu_seconds_of, strict=True)),
         }
     return row
 
@@ -163,11 +163,7 @@ def main() -> None:
             + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()),
             flush=True,
         )
-    settings = {
-        "texture": options.texture,
-        "max_memory": options.max_memory,
-        "third_stage": options.third_stage,
-    }
+    settings = {"texture": options.texture, "max_memory": options.max_memory}
     write(options.json, origin() | settings | {"rows": rows})
 
 

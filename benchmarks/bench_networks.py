@@ -57,7 +57,7 @@ def measure(options: Options) -> dict[str, Any]:
         detect_edges(photo) if options.edges is None else images.read_edges(options.edges, photo.shape[:2])
     )
     size = jnp.asarray([height, width], jnp.int32)
-    padded = reflect_pad(as_rgb(photo), (size[0], size[1]), margin=network.margin)
+    padded = reflect_pad(as_rgb(photo), size, margin=network.margin)
     count = int(np.sum(np.asarray(edges)))
     points = pointwise.edge_points(jnp.asarray(edges), capacity=count)
     every = np.linspace(0, count - 1, min(options.points, count)).astype(int)
@@ -122,12 +122,12 @@ def report(figures: dict[str, Any]) -> str:
     ):
         lines.append(f"{name:20s} {f[key + '_seconds']:8.3f} s")
         if key != "dense":
-            share = f[key + "_gflops"] / f["matmul_gflops"]
-            lines[-1] += f" {f[key + '_gflops']:7.1f} GFLOP/s, {share:.2f} of the matrix product"
-    share = f["patchwise_gflops"] / f["matmul_gflops"]
+            fraction = f[key + "_gflops"] / f["matmul_gflops"]
+            lines[-1] += f" {f[key + '_gflops']:7.1f} GFLOP/s, {fraction:.2f} of the matrix product"
+    fraction = f["patchwise_gflops"] / f["matmul_gflops"]
     lines += [
         f"patch-wise form      {f['patchwise_seconds_scaled']:8.3f} s {f['patchwise_gflops']:7.1f} GFLOP/s, "
-        f"{share:.2f} of the matrix product",
+        f"{fraction:.2f} of the matrix product",
         f"  (scaled up from {f['patchwise_sample_points']} of its points, {f['patchwise_sample_seconds']:.3f} s)",
         f"dense form is {f['speedup_dense_over_patchwise']:.1f} times as fast, on {f['arithmetic_ratio']:.1f} times "
         "less arithmetic",

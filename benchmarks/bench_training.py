@@ -27,7 +27,7 @@ from benchmarks.measure import matmul_rate, origin, summary, write
 from jaxblur.runtime import parallel
 from train.config import PRESETS, StageConfig, TrainConfig
 from train.data.source import DataConfig, open_source
-from train.export import trained
+from train.export.variables import load_initial, pick
 from train.stages import forward
 from train.stages.networks import BlurStage, EdgeStage, stage_config
 
@@ -69,15 +69,14 @@ def _stage(config: TrainConfig, name: str, chosen: StageConfig, initial: Any) ->
     source = open_source(own.data)
     if name == "blur":
         return BlurStage(own, source, initial)
-    blur = {kind: {part: tree[part] for part in BlurStage.parts} for kind, tree in initial.items()}
-    return EdgeStage(own, source, blur, initial)
+    return EdgeStage(own, source, pick(initial, BlurStage.parts), initial)
 
 
 def measure(options: Options) -> dict[str, Any]:
     config = PRESETS["default"](DataConfig(photos=options.photos))
     blur, edges = (dataclasses.replace(stage, scene_views=0) for stage in (config.blur, config.edges))
-    config = dataclasses.replace(config, blur=blur, edges=edges, scenes=0)
-    initial, _ = trained.load_initial(_SHIPPED, config.network)
+    config = dataclasses.replace(config, blur=blur, edges=edges, network_scene_count=0)
+    initial, _ = load_initial(_SHIPPED, config.network)
     rate = matmul_rate(3)
     figures: dict[str, Any] = {"matmul_gflops": rate / 1e9, "batches": options.batches, **origin()}
     for name, views in (("blur", 2), ("edges", 1)):

@@ -35,8 +35,8 @@ def draw_gallery(photos: list[np.ndarray], maps: list[np.ndarray]) -> np.ndarray
 
 def main(photos: Path, results: Path, target: Path) -> None:
     """Draw the photos of a folder that have results, in the order of their names."""
-    paths = [path for path in sorted(photos.iterdir()) if (results / f"{path.stem}.npz").exists()]
-    maps = [np.load(results / f"{path.stem}.npz")["radius"] for path in paths]
+    paths = [path for path in sorted(photos.iterdir()) if (results / f"{path.name}.npz").exists()]
+    maps = [np.load(results / f"{path.name}.npz")["radius"] for path in paths]
     picture = draw_gallery([read_image(path) for path in paths], maps)
     cv2.imwrite(str(target), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 

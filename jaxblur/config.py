@@ -14,6 +14,9 @@ Precision = Literal["float32", "tensorfloat32", "bfloat16"]
 RecursionMethod = Literal["auto", "scan", "associative"]
 """Form of the recursive filter: pixel after pixel, in parallel over all pixels, or whichever suits the device."""
 
+Readout = Literal["argmax", "expectation"]
+"""How 23 probabilities become a radius: the most probable level, or the expectation over levels."""
+
 METHODS: tuple[str, ...] = typing.get_args(RecursionMethod)
 
 UNKNOWN_RADIUS = 3.25
@@ -104,13 +107,13 @@ class SingleScale:
     over levels. `weighting` is the weight of an edge point in the propagation: 1, or how sure B-Net is of it.
     """
 
-    readout: Literal["argmax", "expectation"] = "expectation"
+    readout: Readout = "expectation"
     weighting: Literal["uniform", "confidence"] = "confidence"
     guide: GuideConfig = GuideConfig()
     filter: PropagationConfig = PropagationConfig()
 
     def __post_init__(self) -> None:
-        _require_choice(self, "readout", ("argmax", "expectation"))
+        _require_choice(self, "readout", typing.get_args(Readout))
         _require_choice(self, "weighting", ("uniform", "confidence"))
 
 
@@ -118,7 +121,7 @@ class SingleScale:
 class MultiScale:
     """This project's way: the networks read the photo and its smaller copies, and a trained fusion makes the map.
 
-    Its other settings are parameters of the weights (`multiscale.fuse.MultiscaleParameters`).
+    Its other settings are parameters of the weights (`multiscale.parameters.MultiscaleParameters`).
     """
 
     guide: GuideConfig = GuideConfig()

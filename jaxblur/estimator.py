@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaxblur.config import DEFAULT, Config, MultiScale
+from jaxblur.files.levels import Levels
 from jaxblur.image.pyramid import count_scales
 from jaxblur.image.size import MAX_TILE, Tiles, inside_mask, size_bucket
 from jaxblur.image.values import as_rgb
@@ -29,6 +30,7 @@ def estimate(
     *,
     edges: Any = None,
     config: ConfigLike = DEFAULT,
+    levels: Levels | None = None,
     max_memory: float | str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> BlurEstimate:
@@ -40,6 +42,8 @@ def estimate(
       weights: from `load_weights`, or the path of a file; None: the weights that ship with the package.
       edges: (H, W) bool, edge map to use instead of `detect_edges(image)`.
       config: settings, or the name of a preset; `jaxblur.PUBLISHED`, or "published", has the paper's exact ones.
+      levels: values of the image that become black and white, or "auto" for those that it uses: for pictures that fill
+        a small part of their range, such as 12 bits in 16. None: as they are.
       max_memory: bytes that the process may take, or a size such as "4GB"; None means half the memory of the machine. A
         photo that needs more in one compiled program is worked through in tiles and strips: the same result in less
         room.
@@ -58,7 +62,7 @@ def estimate(
       Karaali, Harte, Jung, Deep Multi-Scale Feature Learning for Defocus Blur Estimation, IEEE TIP 2022.
     """
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
-    photo, given = prepare(image, edges)
+    photo, given = prepare(image, edges, levels)
     if is_large(photo, weights, config, limit):
         own_edges = None if edges is None else given
         tile = largest_tile(photo, own_edges, weights, config, limit)

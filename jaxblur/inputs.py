@@ -2,8 +2,9 @@
 
 import functools
 import os
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,26 +12,28 @@ from jaxtyping import Bool, Shaped
 
 from jaxblur.config import DEFAULT, PRESETS, Config
 from jaxblur.files.images import read_image
+from jaxblur.files.levels import Levels, is_narrow, stretch, used_range
 from jaxblur.image.size import Tiles, pad_to_shape
 from jaxblur.image.values import to_float
 from jaxblur.network.weights import Weights
 from jaxblur.runtime import memory
 from jaxblur.weights import load_weights
 
-if TYPE_CHECKING:
-    pass
-
-ImageLike = "np.ndarray | jax.Array | PIL.Image.Image | str | os.PathLike[str]"
 WeightsLike = Weights | str | os.PathLike[str] | None
 ConfigLike = Config | str | None
 
 
-def prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+def prepare(
+    image: Any, edges: Any, levels: Levels | None = None
+) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
     """Checked photo (uint8 and uint16 as they are, else float32) and edge map (empty if None) on the host.
+
+    A 16-bit picture that uses little of its range, such as 12 bits of a microscope, is warned of.
 
     Args:
       image: array (H, W, 3), (H, W) or (H, W, 1), path of a file, or Pillow image.
       edges: (H, W) bool, or None.
+      levels: values that become black and white, or "auto", see `files.levels.stretch`; None: as they are.
 
     Raises:
       TypeError, ValueError, OSError: what is wrong, and what would be right.
@@ -40,6 +43,7 @@ def prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[n
         jax.eval_shape(to_float, photo)  # checks the shape
     else:
         photo = np.asarray(to_float(photo), np.float32)
+    photo = _with_levels(photo, levels)
     photo = np.broadcast_to(photo.reshape(*photo.shape[:2], -1), (*photo.shape[:2], 3))
     if edges is None:
         return photo, np.zeros(photo.shape[:2], bool)
@@ -49,6 +53,20 @@ def prepare(image: Any, edges: Any) -> tuple[Shaped[np.ndarray, "h w 3"], Bool[n
     if given.shape != photo.shape[:2]:
         raise ValueError(f"edges must have the photo's height and width {photo.shape[:2]}, got {given.shape}")
     return photo, given
+
+
+def _with_levels(photo: np.ndarray, levels: Levels | None) -> np.ndarray:
+    if levels is not None:
+        return stretch(photo, levels)
+    if photo.dtype == np.uint16 and is_narrow(photo):
+        low, high = used_range(photo)
+        if low < high:
+            warnings.warn(
+                f"image: its values, {low:g} to {high:g}, fill little of 0 to 65535, so few edges are found; "
+                'levels="auto" stretches them',
+                stacklevel=4,
+            )
+    return photo
 
 
 def _as_array(image: Any) -> Any:

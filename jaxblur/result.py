@@ -1,6 +1,18 @@
-"""What an estimate returns."""
+"""What an estimate returns, and what "in focus" means: one definition for tables, documents and code."""
 
+import math
 from typing import Any, NamedTuple
+
+import numpy as np
+
+IN_FOCUS_RADIUS = 1.0
+"""A pixel is in focus up to this blur radius, px."""
+
+SURE_CONFIDENCE = 0.5
+"""A pixel is sure above this confidence; whether another one is in focus is not known."""
+
+LITTLE_EVIDENCE = 0.05
+"""A photo with fewer sure pixels, as a fraction, has next to no evidence; ordinary ones have half and more."""
 
 
 class BlurEstimate(NamedTuple):
@@ -19,3 +31,29 @@ class BlurEstimate(NamedTuple):
     edges: Any
     depth_edges: Any
     sparse_radius: Any
+
+
+def is_sure(confidence: Any) -> np.ndarray:
+    """(H, W) bool: where the confidence is above `SURE_CONFIDENCE`."""
+    return np.asarray(confidence) > SURE_CONFIDENCE
+
+
+def in_focus(radius: Any, confidence: Any) -> np.ndarray:
+    """(H, W) bool: where the radius is at most `IN_FOCUS_RADIUS` px, and sure.
+
+    Args:
+      radius: (H, W) disk radius, px, as in `BlurEstimate`.
+      confidence: (H, W) in [0, 1].
+    """
+    return (np.asarray(radius) <= IN_FOCUS_RADIUS) & is_sure(confidence)
+
+
+def fraction_in_focus(radius: Any, confidence: Any) -> float:
+    """Fraction of the sure pixels that are in focus; NaN if none is sure. Arguments as for `in_focus`."""
+    sure = np.count_nonzero(is_sure(confidence))
+    return np.count_nonzero(in_focus(radius, confidence)) / sure if sure else math.nan
+
+
+def has_little_evidence(confidence: Any) -> bool:
+    """Whether less than `LITTLE_EVIDENCE` of a photo is sure, so that its map is little more than a guess."""
+    return bool(np.mean(is_sure(confidence)) < LITTLE_EVIDENCE)

@@ -120,7 +120,7 @@ def _has_fusion(node: Any) -> bool:
 
 def _former(node: Any) -> Any:
     if isinstance(node, MultiscaleParameters):
-        names = {new: old for old, new in FORMER_NAMES.items()}
+        names: dict[str, str] = {new: old for old, new in FORMER_NAMES.items()}
         fields = (field.name for field in dataclasses.fields(node))
         return {names.get(name, name): getattr(node, name) for name in fields}
     if _has_fusion(node):
@@ -131,7 +131,8 @@ def _former(node: Any) -> Any:
 
 def _present(node: Any, former: Any) -> Any:
     if isinstance(node, MultiscaleParameters):
-        fields: dict[str, Any] = {FORMER_NAMES.get(name, name): leaf for name, leaf in former.items()}
+        leaves: dict[str, Any] = former
+        fields = {FORMER_NAMES.get(name, name): leaf for name, leaf in leaves.items()}
         return MultiscaleParameters(**fields)
     if _has_fusion(node):
         networks = {name: part for name, part in former.items() if name != "spread"}

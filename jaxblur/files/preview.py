@@ -8,6 +8,8 @@ small radii differ visibly, and large ones fit.
 import cv2
 import numpy as np
 
+from jaxblur.files.text import draw_text
+
 MAX_RADIUS = 48.0  # px, the end of the colour map
 _TICKS = (0, 0.5, 1, 2, 4, 8, 16, 32, 48)
 LOW_CONFIDENCE = 0.1  # below it the map is hatched
@@ -17,6 +19,7 @@ _MAX_HEIGHT = 1200  # of a panel, px
 _MIN_SIDE = 320  # a photo is enlarged until its longer side has this
 _COLUMN, _ROW = 320, 200  # least room for a panel, so that texts and colour bar fit
 _MARGIN, _GAP, _CAPTION = 24, 16, 36
+_SMALL = 12  # of notes and labels, px
 _BAR_WIDTH = 18
 SCALE_WIDTH = 84  # of the colour bar with its labels
 
@@ -59,7 +62,7 @@ def draw_preview(
     blur[hatch] = blur[hatch] // 3 + 170  # two thirds white
     note = f"hatched: confidence below {LOW_CONFIDENCE:g}" if uncertain.any() else ""
     canvas, (_, right) = _page([_resize(_to_uint8(image), size), blur], [title, "blur radius"])
-    _text(canvas, note, (right, canvas.shape[0] - 14), size=0.8)
+    draw_text(canvas, note, (right, canvas.shape[0] - 14), size=_SMALL)
     return canvas
 
 
@@ -92,9 +95,9 @@ def draw_overlay(
     _draw_points(panel, depth_edges, _DEPTH_EDGE)
     canvas, (left,) = _page([panel], [title])
     baseline = canvas.shape[0] - 14
-    end = _text(canvas, "pattern edges: coloured by blur radius", (left, baseline), size=0.8)
+    end = draw_text(canvas, "pattern edges: coloured by blur radius", (left, baseline), size=_SMALL)
     canvas[baseline - 6 : baseline - 3, end + 24 : end + 44] = _DEPTH_EDGE
-    _text(canvas, "depth edges", (end + 52, baseline), size=0.8)
+    draw_text(canvas, "depth edges", (end + 52, baseline), size=_SMALL)
     return canvas
 
 
@@ -147,7 +150,7 @@ def _page(panels: list[np.ndarray], captions: list[str]) -> tuple[np.ndarray, li
     canvas = np.full((row + 2 * _CAPTION, width, 3), _PAPER, np.uint8)
     for panel, caption, left in zip(panels, captions, lefts, strict=True):
         canvas[_CAPTION : _CAPTION + h, left : left + w] = panel
-        _text(canvas, caption, (left, _CAPTION - 11), max_width=column)
+        draw_text(canvas, caption, (left, _CAPTION - 11), max_width=column)
     draw_scale(canvas, left=lefts[-1] + column + _GAP, top=_CAPTION, height=row)
     return canvas, lefts
 
@@ -162,38 +165,9 @@ def draw_scale(canvas: np.ndarray, *, left: int, top: int, height: int) -> None:
     for tick in _TICKS:
         y = top + round((height - 1) * (1 - float(_scale(np.asarray(tick)))))
         canvas[y, left + _BAR_WIDTH : left + _BAR_WIDTH + 5] = _INK
-        _text(
+        draw_text(
             canvas,
             f"{tick:g} px" if tick == MAX_RADIUS else f"{tick:g}",
             (left + _BAR_WIDTH + 10, y + 5),
-            size=0.8,
+            size=_SMALL,
         )
-
-
-def _text(
-    canvas: np.ndarray, text: str, at: tuple[int, int], *, size: float = 1.0, max_width: int | None = None
-) -> int:
-    """Write `text` from the left end of its baseline, `at` = (x, y), and return where it ends.
-
-    Drawn four times as large and reduced, which gives crisper letters than OpenCV's own. Beyond `max_width`
-    the text loses its beginning. Only ASCII can be drawn.
-    """
-    text = text.encode("ascii", "replace").decode()
-    font, scale, zoom = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, 4
-
-    def extent(line: str) -> int:
-        return cv2.getTextSize(line, font, scale * zoom, zoom)[0][0] // zoom
-
-    if max_width is not None and extent(text) > max_width:
-        start = next((i for i in range(len(text)) if extent("..." + text[i:]) <= max_width), len(text))
-        text = "..." + text[start:]
-    x, y = at
-    stroke = np.zeros((28 * zoom, (extent(text) + 4) * zoom), np.uint8)
-    cv2.putText(stroke, text, (0, 20 * zoom), font, scale * zoom, 255, zoom, cv2.LINE_AA)
-    alpha = cv2.resize(stroke, None, fx=1 / zoom, fy=1 / zoom, interpolation=cv2.INTER_AREA)[
-        ..., None
-    ] / np.float32(255)
-    target = canvas[y - 20 : y + 8, x : x + alpha.shape[1]]
-    alpha = alpha[: target.shape[0], : target.shape[1]]
-    target[:] = (target * (1 - alpha) + _INK * alpha).round().astype(np.uint8)
-    return x + extent(text)

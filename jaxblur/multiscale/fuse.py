@@ -1,9 +1,9 @@
-"""Multiscale fusion: the readings of all scales of a photo become one dense map.
+"""Multiscale fusion: the readings of all scales of a photo become one map.
 
 Every reading counts by its precision, by its level (those near either end of a scale's range say little: the next
-scale knows better) and by how sure the networks are of it. The evidence is spread by normalised convolutions of several
-extents at once, over one field of barriers, which stop all of them alike. All parameters are trained on exact dense
-maps. Equations and symbols are those of `docs/architecture.md`.
+scale knows better) and by how sure the networks are of it. Normalised convolutions of several extents carry the
+evidence over the photo. One field of barriers stops all of them alike. All parameters are trained on exact maps.
+Equations and symbols are those of `docs/architecture.md`.
 """
 
 from collections.abc import Sequence

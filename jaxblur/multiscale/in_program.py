@@ -5,13 +5,13 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxblur.config import Config, MultiScale, SingleScale
+from jaxblur.config import Config, MultiScale, Readout, SingleScale
 from jaxblur.edges.canny import detect_edges
 from jaxblur.image import pyramid
 from jaxblur.image.size import Tiles, inside_mask, pad_to_shape, size_bucket
 from jaxblur.multiscale.fuse import fuse, gather
 from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
-from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.tiles import read_tiles
 from jaxblur.network.weights import Weights
 from jaxblur.propagation.domain_transform import guide_gradient, smooth_guide

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from jaxblur.config import Config, MultiScale, SingleScale
+from jaxblur.config import Config, MultiScale, Readout, SingleScale
 from jaxblur.edges.canny_strips import detect_edges_in_strips
 from jaxblur.image import pyramid
 from jaxblur.image.size import MAX_TILE, Tiles, equal_tiles
 from jaxblur.image.strips import Strips
 from jaxblur.multiscale.fuse_strips import fuse_in_strips, fusion_passes
 from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
-from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.tiles_strips import read_points
 from jaxblur.network.weights import Weights
 from jaxblur.propagation.single_scale import is_depth

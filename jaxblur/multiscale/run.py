@@ -7,8 +7,8 @@ compiled program, `in_strips.InStrips` works through a large photo in tiles and 
 import abc
 from typing import Any
 
-from jaxblur.config import Config, MultiScale, SingleScale
-from jaxblur.network.readout import EdgeReading, Readout, ScaleReading
+from jaxblur.config import Config, MultiScale, Readout, SingleScale
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.weights import Weights
 from jaxblur.result import BlurEstimate
 

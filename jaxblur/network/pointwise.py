@@ -3,7 +3,8 @@
 Point p of the 7x7 grid of a column with stride s lies at p + s * i (i = 0..6) of that column's stride-1 map. The first
 convolution of b-NET reads grid points i..i+2, so applied to the map with dilation s it gives, at p + s * j (j = 0..4),
 what the patch-wise form computes at grid point j. It is linear: columns of different strides are convolved apart and
-added where they are read. Equal to the patch-wise form but for the order of additions (`tests/jaxblur/test_dense.py`).
+added where they are read. Equal to the patch-wise form but for the order of additions
+(`tests/jaxblur/network/test_pointwise.py`).
 """
 
 import functools

@@ -1,11 +1,11 @@
 """From the networks' probabilities at edge points to a radius, its deviation and its reliability."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Readout = Literal["argmax", "expectation"]
+from jaxblur.config import Readout
 
 
 class EdgeReading(NamedTuple):

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Shaped
 
-from jaxblur.config import Precision
+from jaxblur.config import Precision, Readout
 from jaxblur.image.size import Size, Tiles, reflect_pad
 from jaxblur.image.values import as_rgb
 from jaxblur.network.pointwise import EdgePoints, PointProbabilities, classify_points, edge_points
-from jaxblur.network.readout import EdgeReading, Readout, read_levels
+from jaxblur.network.readout import EdgeReading, read_levels
 from jaxblur.network.weights import Weights
 
 

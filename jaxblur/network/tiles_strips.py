@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from jaxblur.config import Precision
+from jaxblur.config import Precision, Readout
 from jaxblur.image.size import Tiles, mirror
 from jaxblur.image.values import as_rgb
-from jaxblur.network.readout import EdgeReading, Readout
+from jaxblur.network.readout import EdgeReading
 from jaxblur.network.tiles import read_tile
 from jaxblur.network.weights import Weights
 

@@ -3,9 +3,12 @@
 import contextlib
 import ctypes
 import math
-import os
 import re
 from collections.abc import Sequence
+
+import psutil
+
+from jaxblur.runtime import containers
 
 DETECTED_EDGES = 0.25
 """Share of the pixels that detected edges stay below: ridges are a pixel wide."""
@@ -45,11 +48,8 @@ def format_size(size: float) -> str:
 
 
 def machine_memory() -> float:
-    """Bytes of memory of this machine; infinity where the system does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows, or a system without these names
-        return math.inf
+    """Bytes of memory of this machine, or of the container that the process runs in."""
+    return min(psutil.virtual_memory().total, containers.memory_limit())
 
 
 def limit(max_memory: float | None) -> float:

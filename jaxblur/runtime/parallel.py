@@ -125,30 +125,23 @@ def shard(batch: Any, *, devices: Devices = None) -> Any:
     return jax.tree.map(lambda leaf: jax.device_put(_fold(leaf, count), sharding), batch)
 
 
-def pad_and_shard(
-    batch: Any, *, num_rows: int | None = None, devices: Devices = None
-) -> tuple[Any, Bool[Array, "devices rows"]]:
+def pad_and_shard(batch: Any, *, devices: Devices = None) -> tuple[Any, Bool[Array, "devices rows"]]:
     """Split a batch of any size over the local devices, padded with copies of its last row.
 
     Args:
       batch: pytree of arrays (B, ...).
-      num_rows: rows to pad to, rounded up to a multiple of the devices (one size for all batches means one
-        compilation); None: B rounded up.
       devices: as in `map_devices`.
 
     Returns:
       The batch as (devices, rows, ...) and a mask (devices, rows), True for real rows.
 
     Raises:
-      ValueError: as `shard`, an empty batch, or more than `num_rows` rows.
+      ValueError: as `shard`, or an empty batch.
     """
     rows = _leading_size(batch)
-    if rows == 0 or (num_rows is not None and rows > num_rows):
-        raise ValueError(
-            f"batch must have 1 to {num_rows if num_rows is not None else 'any number of'} rows, got {rows}"
-        )
-    count = local_device_count(devices)
-    padding = -(-(num_rows or rows) // count) * count - rows
+    if rows == 0:
+        raise ValueError("batch must have at least one row, got none")
+    padding = -rows % local_device_count(devices)
 
     def pad(leaf: Any) -> np.ndarray:
         leaf = np.asarray(leaf)

@@ -119,7 +119,9 @@ def soften(
     for name, fraction in (("luma", luma), ("chroma", chroma)):
         if is_concrete(fraction) and not 0 <= float(fraction) <= 1:
             raise ValueError(f"{name} must be in [0, 1], got {float(fraction)}")
-    fractions = jnp.stack([jnp.asarray(fraction, image.dtype) for fraction in (luma, chroma, chroma)])[:, None, None]
+    fractions = jnp.stack([jnp.asarray(fraction, image.dtype) for fraction in (luma, chroma, chroma)])[
+        :, None, None
+    ]
     ycc = _mix(image, _TO_YCC)
     averaged = jax.vmap(_binomial)(ycc)
     return jnp.moveaxis(_mix(jnp.moveaxis(ycc + fractions * (averaged - ycc), 0, -1), _TO_RGB), 0, -1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+import jaxblur
 from jaxblur import cli
 
 SIZE = (40, 48)
@@ -21,7 +22,7 @@ def fake_estimate(image, weights, *, edges=None, **options):
     depth = np.zeros((h, w), bool)
     depth[5, 10:13] = True
     radius = np.tile(np.linspace(0.5, 3, w, dtype=np.float32), (h, 1))
-    confidence = np.full((h, w), 0.5, np.float32)
+    confidence = np.full((h, w), 0.75, np.float32)
     confidence[:, w // 2 :] = 0
     return types.SimpleNamespace(
         radius=radius,
@@ -32,9 +33,18 @@ def fake_estimate(image, weights, *, edges=None, **options):
     )
 
 
+def use_fakes(monkeypatch) -> None:
+    """The command without networks and weights."""
+    monkeypatch.setattr(jaxblur, "estimate", fake_estimate, raising=False)
+    monkeypatch.setattr(jaxblur, "load_weights", lambda path=None: object(), raising=False)
+    monkeypatch.setattr(jaxblur, "save_weights", lambda path, weights: None, raising=False)
+
+
 def make_photo(path: Path, rng, size=SIZE) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = cv2.GaussianBlur(rng.integers(0, 256, (*size, 3), dtype=np.uint8), (0, 0), 2)
+    noise = cv2.GaussianBlur(rng.integers(0, 256, (*size, 3)).astype(np.float32), (0, 0), 2)
+    low, high = noise.min(), noise.max()
+    noise = ((noise - low) * (255 / (high - low))).astype(np.uint8)
     path.write_bytes(cv2.imencode(path.suffix, noise)[1].tobytes())
     return path
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from jaxblur.files import images
+from jaxblur.files import images, output
 from tests.jaxblur.cli_helpers import EXAMPLES, make_photo, names, run, summary
 
 
@@ -21,21 +21,23 @@ def test_real_run_agrees_over_formats(shared, tmp_path, capfd):
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     photos = tmp_path / "photos"
     photos.mkdir()
-    images.write_image(photos / "rgb8.png", crop)
-    images.write_image(photos / "rgb16.png", crop.astype(np.uint16) * 257)
-    images.write_image(photos / "rgb16.tif", crop.astype(np.uint16) * 257)
-    images.write_image(photos / "grey8.png", grey)
-    images.write_image(photos / "grey16.png", grey.astype(np.uint16) * 257)
-    images.write_image(photos / "grey_as_rgb.png", np.dstack([grey] * 3))
+    output.write_image(photos / "rgb8.png", crop)
+    output.write_image(photos / "rgb16.png", crop.astype(np.uint16) * 257)
+    output.write_image(photos / "rgb16.tif", crop.astype(np.uint16) * 257)
+    output.write_image(photos / "grey8.png", grey)
+    output.write_image(photos / "grey16.png", grey.astype(np.uint16) * 257)
+    output.write_image(photos / "grey_as_rgb.png", np.dstack([grey] * 3))
     cv2.imwrite(str(photos / "rgba8.png"), np.dstack([crop[..., ::-1], grey]))
     out = tmp_path / "out"
     weights = shared / "reference" / "published"
     assert run("estimate", photos, "--output", out, "--weights", weights, "--overlay") == 0
     assert capfd.readouterr().err == ""
-    radius = {path.stem: np.load(path)["radius"] for path in out.glob("*.npz")}
+    radius = {
+        path.name.split(".")[0] + path.suffixes[0]: np.load(path)["radius"] for path in out.glob("*.npz")
+    }
     assert len(radius) == 7
     for name, values in radius.items():
-        reference = radius["rgb8" if name.startswith("rgb") else "grey8"]
+        reference = radius["rgb8.png" if name.startswith("rgb") else "grey8.png"]
         np.testing.assert_allclose(values, reference, atol=1e-3)
         assert values.shape == (50, 60) and 0.5 <= values.min() <= values.max() <= 6
     assert all(int(row["edge_count"]) > 50 for row in summary(out))

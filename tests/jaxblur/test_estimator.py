@@ -285,3 +285,17 @@ def test_settings_that_cannot_act_are_refused(weights, multiscale_weights, rng):
     ):
         Config(propagation="multiscale")  # type: ignore[arg-type]
     assert as_config(None) == DEFAULT
+
+
+def test_pictures_that_use_little_of_their_range(weights, rng, traces):
+    """Twelve bits in sixteen: warned of, and stretched where that is asked for."""
+    photo = photo_like(rng, 20, 30)
+    narrow = photo.astype(np.uint16) * 4 + 100
+    with pytest.warns(UserWarning, match="its values, 10. to 11.., fill little of 0 to 65535"):
+        estimator.estimate(narrow, weights)
+    stretched = (photo[..., 1] - 0.0) / 255
+    for levels in ("auto", (100, 100 + 4 * 255)):
+        radius = estimator.estimate(narrow, weights, levels=levels).radius
+        np.testing.assert_allclose(radius, stretched, atol=0.01)
+    with pytest.raises(ValueError, match="levels must be a black below a white"):
+        estimator.estimate(narrow, weights, levels=(5, 5))
