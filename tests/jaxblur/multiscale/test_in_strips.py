@@ -7,7 +7,6 @@ from jaxblur import estimator
 from jaxblur.config import DEFAULT, Config, GuideConfig, PropagationConfig, SingleScale
 from jaxblur.inputs import as_bytes
 from jaxblur.runtime import memory
-from tests.jaxblur.test_estimator import EDGES, PHOTO
 from tests.jaxblur.tiny import (
     assert_identical,
     assert_same,
@@ -16,6 +15,7 @@ from tests.jaxblur.tiny import (
     photo_like,
 )
 
+PHOTO, EDGES = np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), bool)
 SHAPE = (75, 94)  # two tiles by two of 64 px; their bucket is 128 px wide
 PLAN = {"photo_bytes": 3, "edge_fractions": [0.25], "multiscale": False, "tile": 128}  # of a photo of 8 bits
 OTHER = Config(
