@@ -58,7 +58,7 @@ def test_a_clear_edge_on_a_surface_of_faint_noise_is_not_enough(rng):
     # Of the edges, those of the noise are the most by far. On pairs of pixels it is not softer than a step.
     noise = np.repeat(np.repeat(rng.uniform(-5, 5, size=(32, 32, 1)), 2, axis=0), 2, axis=1)
     noisy = np.rint(plain + noise).astype(np.uint8)
-    assert rejection(noisy, GateConfig()) == "mostly faint edges"
+    assert rejection(noisy, GateConfig()) == "mostly low-contrast edges"
     assert rejection(noisy, GateConfig(min_median_step=3.0)) == ""
 
 
@@ -66,7 +66,7 @@ def test_clipped_crops_are_rejected():
     image = slanted_step(0.3)
     image[image > 100] = 255
     assert rejection(image, GateConfig()) == "clipped"
-    assert rejection(image, GateConfig(max_clipped_share=1.0, max_sigma=0.6)) == ""
+    assert rejection(image, GateConfig(max_clipped_fraction=1.0, max_sigma=0.6)) == ""
 
 
 def test_one_blurred_cell_is_enough_to_reject():

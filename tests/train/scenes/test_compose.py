@@ -25,7 +25,7 @@ def data(tmp_path):
     square = [60, 50, 100, 50, 100, 95, 60, 95]
     instances = [{"file": f"photo_{k}.png", "segmentation": [square]} for k in range(6)]
     (folder / "coco_instances.json").write_text(json.dumps({"instances": instances}))
-    return DataConfig(photos=folder, gate=GateConfig(max_sigma=0.6), held_out_share=0.4, seed=3)
+    return DataConfig(photos=folder, gate=GateConfig(max_sigma=0.6), held_out_fraction=0.4, seed=3)
 
 
 def same(first: Shot, second: Shot) -> bool:
@@ -88,7 +88,7 @@ def test_nearer_layers_are_nearer_and_peaks_in_range(data):
 
 def test_the_held_out_split_shows_held_out_photos_alone(data):
     """Photos of one grey each, told apart by it."""
-    config = dataclasses.replace(CONFIG, plain_share=0.0, plain_background_share=0.0, collage_share=0.0)
+    config = dataclasses.replace(CONFIG, plain_probability=0.0, plain_background_probability=0.0, collage_probability=0.0)
     colours = {}
     for number in range(6):
         path = data.photos / f"photo_{number}.png"
@@ -96,7 +96,7 @@ def test_the_held_out_split_shows_held_out_photos_alone(data):
         photo[..., 0] = 40 * number  # blue tells the photo
         cv2.imwrite(str(path), photo)
         colours[path.name] = 40 * number
-    data = dataclasses.replace(data, recolour_share=0.0, grey_share=0.0)
+    data = dataclasses.replace(data, recolour_probability=0.0, grey_probability=0.0)
     source = scene_source(data, config)
     for split in ("train", "held_out"):
         own = {colours[name] for name in source.photo_names(split)}
@@ -143,8 +143,8 @@ def test_outlines_and_plain_layers(rng):
 
 @pytest.mark.parametrize("plain", [0.0, 1.0])
 def test_collages_show_other_photos_on_the_same_planes(data, rng, plain):
-    without = dataclasses.replace(CONFIG, collage_share=0.0, plain_share=plain, plain_background_share=plain)
-    both = dataclasses.replace(without, collage_share=1.0)
+    without = dataclasses.replace(CONFIG, collage_probability=0.0, plain_probability=plain, plain_background_probability=plain)
+    both = dataclasses.replace(without, collage_probability=1.0)
     source = scene_source(data, CONFIG)
     for plain_shot, shot in zip(draw_shots(source, without, 0), draw_shots(source, both, 0), strict=True):
         assert same(plain_shot._replace(images=shot.images), shot)
@@ -160,7 +160,7 @@ def test_collages_show_other_photos_on_the_same_planes(data, rng, plain):
 
 def test_faint_scenes_are_the_same_with_less_contrast(data):
     quiet = dict.fromkeys(
-        ("noise_share", "soften_share", "sharpen_share", "jpeg_share", "quantise_share"), 0.0
+        ("noise_share", "soften_probability", "sharpen_probability", "jpeg_share", "quantise_probability"), 0.0
     )
     config = dataclasses.replace(CONFIG, faint_share=0.0, linear_share=0.0, **quiet)
     faint = dataclasses.replace(config, faint_share=1.0, contrast=(0.2, 0.4))
@@ -192,11 +192,11 @@ def test_sheet_of_scenes(rng):
 def test_bad_settings():
     for settings, message in [
         ({"min_peak": 30.0}, r"min_peak must be in \(0, max_radius\], got 30.0"),
-        ({"plain_share": 1.5}, r"plain_share must be in \[0, 1\], got 1.5"),
-        ({"collage_share": -0.1}, r"collage_share must be in \[0, 1\], got -0.1"),
+        ({"plain_probability": 1.5}, r"plain_probability must be in \[0, 1\], got 1.5"),
+        ({"collage_probability": -0.1}, r"collage_probability must be in \[0, 1\], got -0.1"),
         ({"contrast": (0.0, 1.0)}, r"contrast must be in \(0, 1\], lowest first, got \(0.0, 1.0\)"),
         ({"view_size": 0}, "view_size must be at least 1, got 0"),
-        ({"aperture_shares": (1.0,)}, "aperture_shares must be 5 numbers of sum 1"),
+        ({"aperture_probabilities": (1.0,)}, "aperture_probabilities must be 5 numbers of sum 1"),
     ]:
         with pytest.raises(ValueError, match=message):
             SceneConfig(**settings)

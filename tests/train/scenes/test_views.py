@@ -116,7 +116,7 @@ def test_scenes_and_their_views_go_together(changes, message):
 
 def test_networks_have_scenes_of_their_own(tmp_path, monkeypatch):
     config = tiny_config(write_photos(tmp_path))
-    own = dataclasses.replace(config.scene, collage_share=0.5)
+    own = dataclasses.replace(config.scene, collage_probability=0.5)
     made = []
     monkeypatch.setattr(run, "SceneViews", lambda folder, source, scene, **kwargs: made.append(scene))
     run._network_scenes(dataclasses.replace(config, network_scene=own), tmp_path)
@@ -149,7 +149,7 @@ def test_depth_edges_of_scenes_come_first_and_are_labelled_so(rng):
     radius[0, 1, :, 20:] = 4.0
     examples = jax.jit(
         lambda keys: composites.scene_depth_examples(
-            keys, views, radius, points=20, depth_share=0.25, margin=10
+            keys, views, radius, points=20, depth_fraction=0.25, margin=10
         )
     )(jax.random.split(jax.random.key(0), 1))
     labels, valid = np.asarray(examples.label), np.asarray(examples.points.valid)

@@ -31,7 +31,7 @@ def standard_promotion():
 def stage(tmp_path_factory):
     """Four scenes per step, untrained networks without batch normalisation."""
     config = tiny_config(write_photos(tmp_path_factory.mktemp("photos")))
-    optimiser = dataclasses.replace(config.joint.optimiser, warmup_steps=1, decay_share=0.0)
+    optimiser = dataclasses.replace(config.joint.optimiser, warmup_steps=1, decay_fraction=0.0)
     config = dataclasses.replace(
         config, joint=dataclasses.replace(config.joint, scenes=4, steps=2, optimiser=optimiser)
     )

@@ -8,7 +8,7 @@ import pytest
 from jaxblur.multiscale import fuse
 from tests.train.tiny import tiny_config, write_photos
 from train import __main__ as command
-from train.config import DenseConfig
+from train.config import MultiscaleConfig
 from train.stages import map_loss, multiscale
 
 
@@ -33,7 +33,7 @@ def test_right_is_within_half_a_pixel_or_a_quarter(radius, truth, right):
 @pytest.fixture
 def stage():
     """A stage without its readings: scenes are made by hand."""
-    made = multiscale.DenseStage.__new__(multiscale.DenseStage)
+    made = multiscale.MultiscaleStage.__new__(multiscale.MultiscaleStage)
     config = tiny_config(None)
     made.config, made.stage, made.network = config, config.dense, config.network
     return made
@@ -114,7 +114,7 @@ def test_hosts_share_a_batch_or_it_is_refused(stage, monkeypatch):
 
 def test_settings_are_checked():
     with pytest.raises(ValueError, match="held_out must be at least 1, got 0"):
-        DenseConfig(held_out=0)
+        MultiscaleConfig(held_out=0)
 
 
 def test_unknown_stages_are_one_line(tmp_path, capsys):
