@@ -21,7 +21,7 @@ import optax
 import pytest
 
 from jaxblur.runtime import parallel
-from train import checkpoints, loop, settings, writers
+from train import loop, settings, writers
 
 TX = optax.sgd(1e-2, momentum=0.9)
 

@@ -38,7 +38,11 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        (CameraConfig, {"contrast": (0.0, 1.0)}, r"contrast must be in \(0, 1\], lowest first, got \(0.0, 1.0\)"),
+        (
+            CameraConfig,
+            {"contrast": (0.0, 1.0)},
+            r"contrast must be in \(0, 1\], lowest first, got \(0.0, 1.0\)",
+        ),
         (CameraConfig, {"contrast": (0.5, 0.4)}, "contrast must be"),
         (CameraConfig, {"contrast": (0.5, NAN)}, "contrast must be"),
         (CameraConfig, {"jpeg_quality": (0.0, 90.0)}, r"jpeg_quality must be in \[1, 100\], lowest first"),
@@ -54,7 +58,11 @@ NAN = float("nan")
         (SceneConfig, {"collage_probability": -0.1}, r"collage_probability must be in \[0, 1\], got -0.1"),
         (SceneConfig, {"read_noise": (0.0, 1.0)}, "read_noise must be positive, lowest first"),
         (SceneConfig, {"view_size": 0}, "view_size must be at least 1, got 0"),
-        (SceneConfig, {"aperture_probabilities": (1.0,)}, "aperture_probabilities must be 5 numbers of sum 1"),
+        (
+            SceneConfig,
+            {"aperture_probabilities": (1.0,)},
+            "aperture_probabilities must be 5 numbers of sum 1",
+        ),
     ],
 )
 def test_bad_settings(kind, settings, message):
@@ -105,7 +113,11 @@ def test_settings_of_older_versions_have_the_names_of_today(old, new):
 
 
 def test_facts_of_older_versions_have_the_names_of_today():
-    old = {"dense_steps": 3, "blur_steps": 4, "blur_validation": {"error_px_faint": 0.1, "error_px_jpeg": 0.2}}
+    old = {
+        "dense_steps": 3,
+        "blur_steps": 4,
+        "blur_validation": {"error_px_faint": 0.1, "error_px_jpeg": 0.2},
+    }
     assert renamed.facts(old) == {
         "multiscale_steps": 3,
         "blur_steps": 4,
@@ -142,7 +154,10 @@ def test_random_streams_keep_their_numbers():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"network_scene_count": 0}, "must be at least 1 with stages that cut 1 and 0 views from scenes, got 0"),
+        (
+            {"network_scene_count": 0},
+            "must be at least 1 with stages that cut 1 and 0 views from scenes, got 0",
+        ),
         ({"network_scene_count": -1}, "network_scene_count must be at least 1"),
         (
             {"blur": StageConfig(steps=1), "edges": StageConfig(steps=1)},

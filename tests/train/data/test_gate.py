@@ -13,8 +13,8 @@ def slanted_step(angle, sigma=0.0, *, size=64, finer=8):
     fine = (row * np.cos(angle) + col * np.sin(angle) > 0.3).astype(np.float32)
     if sigma:
         fine = cv2.GaussianBlur(fine, (0, 0), sigma * finer)
-    coded = 40 + 170 * cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
-    return np.repeat(np.rint(coded).astype(np.uint8)[..., None], 3, axis=-1)
+    encoded = 40 + 170 * cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
+    return np.repeat(np.rint(encoded).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def disk_blurred(image, radius):
@@ -46,12 +46,12 @@ def test_a_flat_image_has_no_edges():
     assert rejection(np.full((20, 30, 3), 90, np.uint8), GateConfig()) == "no clear edges"
 
 
-def test_faint_noise_is_no_clear_edge(rng):
+def test_weak_noise_is_no_clear_edge(rng):
     noise = np.clip(rng.normal(90, 2, size=(60, 60, 3)), 0, 255).astype(np.uint8)
     assert rejection(noise, GateConfig()) == "no clear edges"
 
 
-def test_a_clear_edge_on_a_surface_of_faint_noise_is_not_enough(rng):
+def test_a_clear_edge_on_a_surface_of_weak_noise_is_not_enough(rng):
     plain = np.full((64, 64, 3), 90, np.uint8)
     plain[:8] = 200
     assert rejection(plain, GateConfig()) == ""
