@@ -152,7 +152,7 @@ def _fuse_points(
                 num_iterations=fuse.ITERATIONS,
                 method=method,
                 advance=advance,
-                extent=extent,
+                extent=float(extent),
             )
             plane *= extent_weight
             if index == 0:

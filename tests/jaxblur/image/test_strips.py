@@ -78,7 +78,7 @@ def test_filter_is_that_of_the_whole_frame(rng, method, rows, shape):
 def test_filter_by_barriers(rng):
     """Barriers in extents, infinite where there is no neighbour, instead of weights."""
     signal, barriers = rng.random((23, 14), np.float32), rng.random((2, 23, 14)).astype(np.float32)
-    extent, coupled = np.float32(5), coupled_pixels(jnp.ones((23, 14), bool))
+    extent, coupled = 5.0, coupled_pixels(jnp.ones((23, 14), bool))
     distances = tuple(1 + extent * jnp.asarray(plane) for plane in barriers)
     expected = filter_by_distances(
         jnp.asarray(signal)[..., None], distances, sigma_s=extent, num_iterations=3, method="scan"
