@@ -1,6 +1,6 @@
 """`python -m tests.soak`: hundreds of photos of mixed sizes, types and damage through one `jaxblur estimate`.
 
-Prints how many were done and refused, and the memory of the process in each quarter of the run. The exit status is 1
+Prints how many were done and refused, and the memory of the process in each tenth of the run. The exit status is 1
 if a photo is not accounted for in the table, or if memory grew after the first half, by when every size and type came.
 """
 
@@ -105,18 +105,17 @@ def main() -> int:
             and results == {row["name"] for row in done}
             and status == (0 if len(done) == len(rows) else 2)
         )
-    quarters = [
-        max((s.memory for s in samples if quarter <= 4 * s.rows / options.photos < quarter + 1), default=0)
-        for quarter in range(4)
+    tenths = [
+        max((s.memory for s in samples if tenth <= 10 * s.rows / options.photos < tenth + 1), default=0)
+        for tenth in range(10)
     ]
-    flat = max(quarters[2:]) <= GROWTH * max(quarters[:2])
+    flat = max(tenths[5:]) <= GROWTH * max(tenths[:5])
     print(f"{options.photos} photos in {seconds:.0f} s: {len(done)} done, {len(rows) - len(done)} refused")
     print(
         f"all accounted for: {accounted}; status {status}; with a warning: {sum(bool(r['warning']) for r in done)}"
     )
-    print(
-        f"memory at most, MB, in each quarter: {', '.join(f'{peak / 1e6:.0f}' for peak in quarters)}; flat: {flat}"
-    )
+    peaks = ", ".join(f"{peak / 1e6:.0f}" for peak in tenths)
+    print(f"memory at most, MB, in each tenth: {peaks}; flat: {flat}")
     return 0 if accounted and flat else 1
 
 

@@ -123,7 +123,9 @@ def _process(
         )
         arrays = {field: np.asarray(getattr(estimate, field)) for field in _ARRAYS}
         if result.has_little_evidence(arrays["confidence"]):
-            warnings.append("next to no edges to read blur at, so the map is little more than a guess")
+            warnings.append(
+                f"next to no evidence: hardly a pixel has a confidence above {result.SURE_CONFIDENCE:g}"
+            )
         results = _draw_results(image, arrays, title=shown(photo.name), overlay=command.overlay)
         with output.folder_lock(command.output), signals.finish_first():
             summary.check_free(name, row.photo)

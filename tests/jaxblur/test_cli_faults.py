@@ -93,7 +93,7 @@ def test_a_signal_keeps_the_table_of_what_is_done(folder, tmp_path, number, stat
 
 
 def test_a_second_signal_stops_at_once(folder, tmp_path):
-    work = "__import__('ctypes').CDLL(None).system(b'sleep 9')"  # which lets Python hear of no signal
+    work = "__import__('ctypes').CDLL(None).system(b'sleep 30')"  # which lets Python hear of no signal
     code = f"import sys\nsys.argv[1:] = ['0', 'estimate', {str(folder)!r}, '--output', {str(tmp_path / 'out')!r}]\n"
     code += f"import jaxblur, time\ntime.sleep = lambda seconds: (print('at work', flush=True), {work})\n"
     code += "import runpy; runpy.run_module('tests.jaxblur.fake_command', run_name='__main__')"
@@ -106,7 +106,7 @@ def test_a_second_signal_stops_at_once(folder, tmp_path):
         time.sleep(0.3)
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-        assert process.returncode == 143 and time.monotonic() - begin < 8
+        assert process.returncode == 143 and time.monotonic() - begin < 25
 
 
 def test_two_runs_into_one_folder_at_once(folder, tmp_path, rng):

@@ -96,7 +96,7 @@ def test_a_photo_with_next_to_no_evidence_is_named(tmp_path, rng, monkeypatch, c
     photo = make_photo(tmp_path / "sky.png", rng)
     assert run("estimate", photo, "--output", tmp_path / "out") == 0
     (row,) = summary(tmp_path / "out")
-    assert "next to no edges" in row["warning"] and row["fraction_sure"] == "0.0"
+    assert "next to no evidence" in row["warning"] and row["fraction_sure"] == "0.0"
     assert capfd.readouterr().err == f"jaxblur: {photo}: {row['warning']}\n"
 
 

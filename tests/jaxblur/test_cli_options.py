@@ -119,3 +119,27 @@ def test_bad_exports_are_one_line(tmp_path, monkeypatch, capsys, arguments, reas
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and reason in error
     assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("size", [("4000", "3000"), ("4000x3000",)])
+def test_sizes_of_an_export(tmp_path, monkeypatch, size):
+    from jaxblur import export
+
+    asked = []
+
+    def export_estimator(weights, **options):
+        asked.append((options["width"], options["height"]))
+        return b"program"
+
+    monkeypatch.setattr(export, "export_estimator", export_estimator)
+    assert run("export", tmp_path / "a.stablehlo", "--size", *size) == 0
+    assert asked == [(4000, 3000)] and (tmp_path / "a.stablehlo").read_bytes() == b"program"
+
+
+@pytest.mark.parametrize("size", [("4000",), ("4000by3000",), ("4000", "many")])
+def test_a_size_that_is_none_is_told_in_words(tmp_path, size, capsys):
+    with pytest.raises(SystemExit) as exit:
+        run("export", tmp_path / "a.stablehlo", "--size", *size)
+    error = capsys.readouterr().err
+    assert exit.value.code == 2 and "[bold]" not in error
+    assert "it needs a width and a height, such as 1024 768" in error

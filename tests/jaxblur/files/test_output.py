@@ -1,5 +1,6 @@
-import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -68,26 +69,21 @@ def test_what_is_written_is_read_back(tmp_path, rng):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def hold(folder, held, release):
-    with output.folder_lock(folder):
-        held.set()
-        release.wait(30)
-
-
 def test_one_process_at_a_time_holds_a_folder(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    other = context.Process(target=hold, args=(tmp_path, held, release))
-    other.start()
-    try:
-        assert held.wait(30)
+    code = (
+        "import pathlib, sys\n"
+        "from jaxblur.files import output\n"
+        "with output.folder_lock(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None and other.stdout is not None and other.stdout.readline() == "held\n"
         start = time.perf_counter()
-        threading.Timer(0.5, release.set).start()
+        threading.Timer(0.3, other.stdin.close).start()
         with output.folder_lock(tmp_path):
-            assert time.perf_counter() - start > 0.4
-    finally:
-        release.set()
-        other.join()
+            assert time.perf_counter() - start > 0.29
     assert list(tmp_path.iterdir()) == []
 
 

@@ -58,7 +58,7 @@ def test_the_second_ends_at_once(first, second):
 
 def test_the_second_ends_at_once_while_python_is_busy():
     """`system` goes on after a signal, as a compiler does, and Python hears of it only afterwards."""
-    work = "__import__('ctypes').CDLL(None).system(b'sleep 9')"
+    work = "__import__('ctypes').CDLL(None).system(b'sleep 30')"
     with start(work) as process:
         time.sleep(0.3)
         begin = time.perf_counter()
@@ -66,7 +66,7 @@ def test_the_second_ends_at_once_while_python_is_busy():
         time.sleep(0.3)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
-    assert process.returncode == 143 and time.perf_counter() - begin < 8
+    assert process.returncode == 143 and time.perf_counter() - begin < 25
 
 
 def test_everything_is_as_before_afterwards():
