@@ -26,11 +26,11 @@ import tyro
 from benchmarks.floors import edges_of_scales, reading_operations
 from benchmarks.measure import matmul_rate, origin, run_alone, write
 from jaxblur.config import DEFAULT, MultiScale, SingleScale
-from jaxblur.estimator import estimate, largest_tile
+from jaxblur.estimator import estimate, plan_workers
 from jaxblur.files import images
 from jaxblur.image.pyramid import count_scales
 from jaxblur.multiscale.fuse_strips import fusion_passes
-from jaxblur.multiscale.in_strips import InStrips
+from jaxblur.multiscale.in_strips import InStrips, tile_side
 from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.multiscale.run import choose_propagation, run_stages
 from jaxblur.network.weights import Weights
@@ -92,11 +92,11 @@ def measure(megapixels: float, options: Options) -> dict[str, Any]:
     side = round((megapixels * 1e6) ** 0.5)
     photo = make_photo(side, options.texture, images.read_image(options.photo))
     limit = memory.parse_size(options.max_memory)
-    max_tile = largest_tile(photo, None, weights, DEFAULT, limit)
+    workers, tile = plan_workers(photo, None, weights, DEFAULT, limit), tile_side()
     if photo[..., 0].size < LARGE:
         estimate(photo, weights, max_memory=limit)
     else:
-        stages = InStrips(weights, photo[:TILE], DEFAULT, max_tile=max_tile)
+        stages = InStrips(weights, photo[:TILE], DEFAULT, workers=workers)
         run_stages(stages, photo[:TILE], None, propagation=way)
     ticks = []
 
@@ -111,7 +111,7 @@ def measure(megapixels: float, options: Options) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     maps = edges_of_scales(photo, weights, DEFAULT)
     rate = matmul_rate(3)
-    floor = reading_operations(weights.network, maps, max_tile=max_tile) / rate
+    floor = reading_operations(weights.network, maps, tile=tile) / rate
     least_bytes = photo.nbytes + sum(plane.nbytes for plane in result)
     row: dict[str, Any] = {
         "megapixels": side**2 / 1e6,
@@ -134,11 +134,17 @@ def measure(megapixels: float, options: Options) -> dict[str, Any]:
         scales = count_scales(side, side) if multiscale else 1
         reading = len(ticks) - 3 - count_passes(way, weights)
         tiles = reading - (scales - 1)
-        need = {"photo_bytes": 3, "edge_fractions": [memory.DETECTED_EDGES] * scales, "max_tile": max_tile}
+        need = {
+            "photo_bytes": 3,
+            "edge_fractions": [memory.DETECTED_EDGES] * scales,
+            "tile": tile,
+            "workers": workers,
+        }
         cpu_seconds_of = np.diff(clock[[0, 1, 1 + reading, -1], 1]).tolist()
         row |= {
             "planned_bytes": memory.strips_need(side, side, multiscale=multiscale, **need),
-            "max_tile": max_tile,
+            "tile": tile,
+            "workers": workers,
             "tiles": tiles,
             "cpu_seconds_of_stages": dict(zip(STAGES, cpu_seconds_of, strict=True)),
         }

@@ -16,7 +16,7 @@ import tyro
 
 from benchmarks.measure import write
 from jaxblur.config import Config, MultiScale
-from jaxblur.image.size import MAX_TILE, size_bucket
+from jaxblur.image.size import MAX_TILE, equal_tiles
 from jaxblur.multiscale.in_strips import InStrips
 from jaxblur.multiscale.run import choose_propagation
 from jaxblur.network.config import GRID, ColumnConfig, NetworkConfig
@@ -161,14 +161,14 @@ def edges_of_scales(
     return maps
 
 
-def reading_operations(network: NetworkConfig, maps: list[np.ndarray], *, max_tile: int = MAX_TILE) -> int:
+def reading_operations(network: NetworkConfig, maps: list[np.ndarray], *, tile: int = MAX_TILE) -> int:
     """Operations of the networks on a photo and its copies, with these edge maps: a tile without edges needs none."""
     total = 0.0
     for edges in maps:
         dense, head, _ = operations(network, *edges.shape)
-        bucket = size_bucket(*edges.shape, max_tile=max_tile)
-        tiles = [edges[r : r + bucket.height, c : c + bucket.width] for r, c in bucket.corners()]
-        total += dense * sum(tile.size for tile in tiles if tile.any()) / edges.size + head * int(edges.sum())
+        bucket = equal_tiles(*edges.shape, side=tile)
+        parts = [edges[r : r + bucket.height, c : c + bucket.width] for r, c in bucket.corners()]
+        total += dense * sum(part.size for part in parts if part.any()) / edges.size + head * int(edges.sum())
     return round(total)
 
 

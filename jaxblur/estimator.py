@@ -1,4 +1,4 @@
-"""The estimate of one photo: in one compiled program per size bucket, or in tiles and strips where memory is short."""
+"""The estimate of one photo: in tiles and strips on a CPU, in one compiled program on an accelerator that has room."""
 
 import functools
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from jaxblur.image.size import MAX_TILE, Tiles, inside_mask, size_bucket
 from jaxblur.image.values import as_rgb
 from jaxblur.inputs import ConfigLike, WeightsLike, as_bytes, as_config, as_weights, pad_to_bucket, prepare
 from jaxblur.multiscale.in_program import InProgram, PaddedPhoto
-from jaxblur.multiscale.in_strips import InStrips
+from jaxblur.multiscale.in_strips import InStrips, tile_side
 from jaxblur.multiscale.run import choose_propagation, run_stages
 from jaxblur.network.pointwise import PointProbabilities
 from jaxblur.network.tiles import tile_probabilities
 from jaxblur.network.weights import Weights
 from jaxblur.result import BlurEstimate
-from jaxblur.runtime import memory
+from jaxblur.runtime import memory, parallel
 
 
 def estimate(
@@ -44,14 +44,14 @@ def estimate(
       config: settings, or the name of a preset; `jaxblur.PUBLISHED`, or "published", has the paper's exact ones.
       levels: values of the image that become black and white, or "auto" for those that it uses: for pictures that fill
         a small part of their range, such as 12 bits in 16. None: as they are.
-      max_memory: bytes that the process may take, or a size such as "4GB"; None means half the memory of the machine. A
-        photo that needs more in one compiled program is worked through in tiles and strips: the same result in less
-        room.
-      progress: called with the fraction of the work that is done, 0 to 1, but only for such a large photo.
+      max_memory: bytes that the process may take, or a size such as "4GB"; None means half the memory of the machine.
+        On an accelerator, a photo that needs more in one compiled program is worked through in tiles and strips, as
+        all are on a CPU.
+      progress: called with the fraction of the work that is done, 0 to 1, where a photo is worked through like that.
 
     Returns:
-      NumPy arrays, see `BlurEstimate`. Photos of one dtype whose sides fall into the same size bucket share one
-      compiled program.
+      NumPy arrays, see `BlurEstimate`. On a CPU all photos share the compiled networks; on an accelerator those of one
+      dtype whose sides fall into the same size bucket share one program.
 
     Raises:
       TypeError, ValueError: the image or edge map has the wrong type, shape or range, or `max_memory` is not enough
@@ -70,14 +70,14 @@ def estimate(
     """
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     photo, given = prepare(image, edges, levels)
-    if is_large(photo, weights, config, limit):
-        own_edges = None if edges is None else given
-        tile = largest_tile(photo, own_edges, weights, config, limit)
-        stages = InStrips(weights, photo, config, progress=progress, max_tile=tile)
-        return run_stages(stages, photo, own_edges, propagation=choose_propagation(config, weights))
-    tiles = size_bucket(*photo.shape[:2])
-    program = compiled_program(config, tiles, edges is not None)
-    return to_host(program(weights, *pad_to_bucket(photo, given, tiles)), photo.shape[:2])
+    own_edges = None if edges is None else given
+    if prefers_program() and fits_program(photo, weights, config, limit):
+        tiles = size_bucket(*photo.shape[:2])
+        program = compiled_program(config, tiles, edges is not None)
+        return to_host(program(weights, *pad_to_bucket(photo, given, tiles)), photo.shape[:2])
+    workers = plan_workers(photo, own_edges, weights, config, limit)
+    stages = InStrips(weights, photo, config, progress=progress, workers=workers)
+    return run_stages(stages, photo, own_edges, propagation=choose_propagation(config, weights))
 
 
 def classify_edges(
@@ -158,23 +158,34 @@ def estimate_padded(
     return run_stages(stages, photo, given, propagation=choose_propagation(config, weights))
 
 
-def is_large(photo: Shaped[np.ndarray, "h w 3"], weights: Weights, config: Config, max_memory: float) -> bool:
-    """Whether a photo takes more memory in one program than `max_memory` bytes."""
+def prefers_program() -> bool:
+    """Whether one compiled program is the better way for a photo: on accelerators.
+
+    On a CPU the networks are compiled once for tiles of one size, whatever the size of the photo, and every core reads
+    tiles of its own.
+    """
+    return jax.default_backend() != "cpu"
+
+
+def fits_program(
+    photo: Shaped[np.ndarray, "h w 3"], weights: Weights, config: Config, max_memory: float
+) -> bool:
+    """Whether one program for a photo takes at most `max_memory` bytes."""
     multiscale = isinstance(choose_propagation(config, weights), MultiScale)
-    return memory.program_need(*photo.shape[:2], multiscale=multiscale) > max_memory
+    return memory.program_need(*photo.shape[:2], multiscale=multiscale) <= max_memory
 
 
-def largest_tile(
+def plan_workers(
     photo: Shaped[np.ndarray, "h w 3"],
     edges: Bool[np.ndarray, "h w"] | None,
     weights: Weights,
     config: Config,
     max_memory: float,
 ) -> int:
-    """Side of the tiles, px, with which a large photo is done in the given memory.
+    """How many tiles of a photo are read side by side: one on every core of a CPU, as far as the memory allows.
 
     Raises:
-      ValueError: it takes more with any.
+      ValueError: the photo takes more than `max_memory` bytes even with one.
     """
     height, width = photo.shape[:2]
     multiscale = isinstance(choose_propagation(config, weights), MultiScale)
@@ -183,21 +194,23 @@ def largest_tile(
     fractions = [
         memory.DETECTED_EDGES if edges is None else min(4**s * float(edges.mean()), 1.0) for s in scales
     ]
-    needs = {
-        tile: memory.strips_need(
+
+    def need(workers: int) -> float:
+        return memory.strips_need(
             height,
             width,
             photo_bytes=photo.nbytes / (height * width),
             edge_fractions=fractions,
             multiscale=multiscale,
-            max_tile=tile,
+            tile=tile_side(),
+            workers=workers,
         )
-        for tile in memory.TILES
-    }
-    for tile, need in needs.items():
-        if need <= max_memory:
-            return tile
-    least, limit = memory.format_size(min(needs.values())), memory.format_size(max_memory)
+
+    most = parallel.count_cores() if jax.default_backend() == "cpu" else 1
+    for workers in range(most, 0, -1):
+        if need(workers) <= max_memory:
+            return workers
+    least, limit = memory.format_size(need(1)), memory.format_size(max_memory)
     raise ValueError(f"max_memory must be at least {least} for a photo of {width}x{height} px, got {limit}")
 
 

@@ -131,9 +131,7 @@ def _former(node: Any) -> Any:
 
 def _present(node: Any, former: Any) -> Any:
     if isinstance(node, MultiscaleParameters):
-        leaves: dict[str, Any] = former
-        fields = {FORMER_NAMES.get(name, name): leaf for name, leaf in leaves.items()}
-        return MultiscaleParameters(**fields)
+        return MultiscaleParameters(**{str(FORMER_NAMES.get(name, name)): former[name] for name in former})
     if _has_fusion(node):
         networks = {name: part for name, part in former.items() if name != "spread"}
         return {**networks, "multiscale": _present(node["multiscale"], former["spread"])}

@@ -77,6 +77,17 @@ def size_bucket(height: int, width: int, *, max_tile: int = MAX_TILE) -> Tiles:
     return Tiles(rows, columns, tile_height, tile_width)
 
 
+def equal_tiles(height: int, width: int, *, side: int) -> Tiles:
+    """As many square tiles of one size as a photo takes: what a program for one tile of any photo works through.
+
+    Args:
+      height: of the photo, px.
+      width: of the photo, px.
+      side: of every tile, px.
+    """
+    return Tiles(-(-height // side), -(-width // side), side, side)
+
+
 def pad_to_shape(array: Any, shape: tuple[int, ...]) -> Any:
     """Zeros below and to the right of a NumPy or JAX array, up to height and width of `shape`."""
     below, right = shape[0] - array.shape[0], shape[1] - array.shape[1]

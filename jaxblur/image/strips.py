@@ -37,13 +37,13 @@ class Strips(NamedTuple):
         """Height and width of the frame, for compiled functions."""
         return np.array([self.height, self.width], np.int32)
 
-    def cut(self, frame: np.ndarray, start: int, *, above: int = 0) -> np.ndarray:
-        """The strip from row `start` on, with `above` rows more before it; 0 outside the frame."""
+    def cut(self, frame: np.ndarray, start: int, *, above: int = 0, fill: float = 0) -> np.ndarray:
+        """The strip from row `start` on, with `above` rows more before it; `fill` outside the frame."""
         first, shape = start - above, (self.rows + above, self.columns, *frame.shape[2:])
         part = frame[max(first, 0) : first + shape[0]]
         if part.shape == shape:
             return part
-        strip = np.zeros(shape, frame.dtype)
+        strip = np.full(shape, fill, frame.dtype)
         skipped = max(-first, 0)
         strip[skipped : skipped + len(part), : self.width] = part
         return strip

@@ -1,8 +1,6 @@
 """`fuse` for photos too large for one program: plane after plane, strip by strip, exact over the full frame.
 
-The first weights of a filter of extent sigma are exp(-sqrt(2) / (c sigma) (1 + sigma B)), with the barriers B in
-extents and a number c that only depends on how many iterations there are. So they are a factor
-exp(-sqrt(2) / (c sigma)) times weights that all extents share. Only these are kept, in two planes.
+Only the barriers are kept, in two planes: every extent makes its weights of them, strip by strip.
 """
 
 import functools
@@ -21,7 +19,6 @@ from jaxblur.multiscale.guide_net_strips import gain_of_strip
 from jaxblur.multiscale.parameters import MultiscaleParameters
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.readout import EdgeReading, ScaleReading
-from jaxblur.propagation.domain_transform import domain_weights
 from jaxblur.propagation.domain_transform_strips import (
     coupled_in_strip,
     filter_in_place,
@@ -76,7 +73,7 @@ def fuse_in_strips(
       method: form of the recursion.
       advance: called after every pass of the filter.
     """
-    barriers = _barrier_weights(
+    barriers = _find_barriers(
         photo, readings, parameters, strips, guide=guide, method=method, advance=advance
     )
     points, scales = list[ScalePoints](), len(readings)
@@ -101,7 +98,7 @@ def weigh_points(
     return ScalePoints(own.edges, weight, radius)
 
 
-def _barrier_weights(
+def _find_barriers(
     photo: Shaped[np.ndarray, "h w 3"],
     readings: list[ScaleReading],
     parameters: MultiscaleParameters,
@@ -111,7 +108,7 @@ def _barrier_weights(
     method: RecursionMethod,
     advance: Callable[[], None],
 ) -> Planes:
-    """The weights that all extents share: 1 where there is no barrier, 0 where there is no neighbour."""
+    """`fuse.barriers` of the whole frame; infinity where there is no neighbour."""
     gradient = guide_gradient_in_strips(photo, strips, config=guide, method=method, advance=advance)
     points = [FramePoints(own.edges, strips) for own in readings]
     depth = [own.reading.depth for own in readings]
@@ -141,10 +138,10 @@ def _fuse_points(
 
     Beside the barriers, at most four float32 planes live at a time: the smoothed signals, and one being smoothed.
     """
-    factors, extent_weights = jax.tree.map(np.asarray, _extents(parameters))
+    extents, extent_weights = jax.tree.map(np.asarray, _extents(parameters))
     smoothed, means = [], []
     for power in range(_SIGNALS):
-        for index, (factor, extent_weight) in enumerate(zip(factors, extent_weights, strict=True)):
+        for index, (extent, extent_weight) in enumerate(zip(extents, extent_weights, strict=True)):
             plane = _signal(points, power, strips)
             if index == 0:
                 means.append(np.sum(plane, dtype=np.float64) / plane.size)
@@ -155,7 +152,7 @@ def _fuse_points(
                 num_iterations=fuse.ITERATIONS,
                 method=method,
                 advance=advance,
-                factor=factor,
+                extent=float(extent),
             )
             plane *= extent_weight
             if index == 0:
@@ -219,26 +216,18 @@ def _barriers(
     start: Int[Array, ""],
     size: Int[Array, " 2"],
 ) -> tuple[Float[Array, "r w"], Float[Array, "r w"]]:
-    """Weights of a filter between whose pixels there is nothing but barriers, in a strip."""
+    """`fuse.barriers` in a strip; infinity where there is no neighbour."""
     parts = [fuse.depth_barrier(parameters, plane, scale) for scale, plane in enumerate(depth)]
     barrier = functools.reduce(jnp.add, parts)
-    return domain_weights(
-        fuse.barriers(gradient, fuse.gradient_barrier(parameters, gain), barrier),
-        coupled_in_strip(barrier.shape, start, size),
-        sigma_s=1.0,
-        num_iterations=fuse.ITERATIONS,
-    )
+    stops = fuse.barriers(gradient, fuse.gradient_barrier(parameters, gain), barrier)
+    across, down = coupled_in_strip(barrier.shape, start, size)
+    return jnp.where(across, stops[0], jnp.inf), jnp.where(down, stops[1], jnp.inf)
 
 
 @jax.jit
 def _extents(parameters: MultiscaleParameters) -> tuple[Float[Array, " j"], Float[Array, " j"]]:
-    """Of every extent, the weight between pixels that nothing separates, and its weight in the sum."""
-    extents = jnp.exp(parameters.extent)
-    apart, coupled = (1 / extents)[None], jnp.ones((1, *extents.shape), bool)
-    factors, _ = domain_weights(
-        (apart, apart), (coupled, coupled), sigma_s=1.0, num_iterations=fuse.ITERATIONS
-    )
-    return factors[0], jnp.exp(parameters.extent_weight)
+    """Extents of the filter, px, and their weights in the sum."""
+    return jnp.exp(parameters.extent), jnp.exp(parameters.extent_weight)
 
 
 @jax.jit

@@ -84,7 +84,7 @@ def guide_gain(
 
 
 def edge_planes(
-    scales: Sequence[tuple[Bool[Array, "h2 w2"], Float[Array, "h2 w2"]]], half: tuple[int, int]
+    scales: Sequence[tuple[Bool[Array, "_ _"], Float[Array, "_ _"]]], half: tuple[int, int]
 ) -> Float[Array, "h2 w2 6"]:
     """What `GuideNet` sees, on the half-size copy: of each scale, how much is edge, and how much depth edge.
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from jaxblur.config import Config, MultiScale, Readout, SingleScale
 from jaxblur.edges.canny_strips import detect_edges_in_strips
 from jaxblur.image import pyramid
-from jaxblur.image.size import MAX_TILE, Tiles, size_bucket
+from jaxblur.image.size import MAX_TILE, Tiles, equal_tiles
 from jaxblur.image.strips import Strips
 from jaxblur.multiscale.fuse_strips import fuse_in_strips, fusion_passes
 from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
@@ -24,10 +25,14 @@ STRIP_PIXELS = 1 << 19  # about; what a strip takes then fits into the cache
 # Microseconds of one core per pixel, roughly: what the progress goes by. The networks' are those of tiles with edges.
 _EDGE_COST, _NETWORK_COST, _PASS_COST = 0.15, 30.0, 0.026
 
+Photo = Shaped[np.ndarray, "h w 3"]
 Progress = Callable[[float], None]
 """Called with the fraction of the work that is done, 0 to 1."""
 
-Photo = Shaped[np.ndarray, "h w 3"]
+
+def tile_side() -> int:
+    """Side of the networks' tiles, px: what a CPU's caches like, or what fills an accelerator."""
+    return 128 if jax.default_backend() == "cpu" else MAX_TILE
 
 
 class InStrips(Stages):
@@ -38,7 +43,8 @@ class InStrips(Stages):
       photo: the photo itself; the total of the work depends on its size.
       config: settings.
       progress: called as the work goes on.
-      max_tile: largest side of the parts that the networks see at once, px; no matter for the result.
+      workers: tiles that are read side by side, in threads; no matter for the result.
+      tile: side of the parts that the networks see at once, px; None: `tile_side()`. No matter for the result.
       strip_pixels: size of the strips that edges and filter see at once, about; no matter for the result.
     """
 
@@ -49,10 +55,12 @@ class InStrips(Stages):
         config: Config,
         *,
         progress: Progress | None = None,
-        max_tile: int = MAX_TILE,
+        workers: int = 1,
+        tile: int | None = None,
         strip_pixels: int = STRIP_PIXELS,
     ):
-        self.weights, self.config, self.max_tile, self.strip_pixels = weights, config, max_tile, strip_pixels
+        self.weights, self.config, self.strip_pixels = weights, config, strip_pixels
+        self.tile, self.workers = tile_side() if tile is None else tile, workers
         way = choose_propagation(config, weights)
         self._readout: Readout = choose_readout(way)
         self._work = _Work(progress, self._total_cost(photo, way))
@@ -81,6 +89,7 @@ class InStrips(Stages):
             precision=self.config.precision,
             advance=lambda pixels: self._work.advance(_NETWORK_COST * pixels),
             skip=lambda pixels: self._work.skip(_NETWORK_COST * pixels),
+            workers=self.workers,
         )
         memory.release_unused()
         return reading
@@ -141,7 +150,7 @@ class InStrips(Stages):
         return sparse
 
     def _tiles(self, photo: Photo) -> Tiles:
-        return size_bucket(photo.shape[0], photo.shape[1], max_tile=self.max_tile)
+        return equal_tiles(photo.shape[0], photo.shape[1], side=self.tile)
 
     def _strips(self, photo: Photo) -> Strips:
         return Strips.of(photo, self._tiles(photo), pixels=self.strip_pixels)

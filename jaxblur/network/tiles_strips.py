@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ def read_points(
     precision: Precision,
     advance: Callable[[int], None],
     skip: Callable[[int], None],
+    workers: int = 1,
 ) -> EdgeReading:
     """The networks' reading at the edge points, in scan order; a tile without any costs nothing.
 
@@ -38,6 +40,7 @@ def read_points(
       precision: see `jaxblur.Config`.
       advance: called after every tile, with its number of pixels.
       skip: called first, with the number of pixels of the photo less those of the tiles that will be read.
+      workers: tiles that are read side by side.
     """
     margin, (height, width) = weights.network.margin, tiles[2:]
     masks = np.zeros((tiles.rows, height, tiles.columns, width), bool)  # one edge map per tile
@@ -48,19 +51,23 @@ def read_points(
         return np.asarray(mirror(jnp.arange(first - margin, first + length + margin, dtype=jnp.int32), whole))
 
     bands = []
-    for row in range(tiles.rows):
-        band = EdgeReading(*np.zeros((4, height, tiles.columns * width), np.float32))
-        lines = photo[around(row * height, height, photo.shape[0])]
-        for col in np.flatnonzero(masks[row].any((0, 2))).tolist():
-            view = lines[:, around(col * width, width, photo.shape[1])]
-            tile = _read_tile(
-                weights, _as_rgb(view), masks[row, :, col], readout=readout, precision=precision
-            )
-            for plane, values in zip(band, tile, strict=True):
-                plane[:, col * width : (col + 1) * width] = values
-            advance(height * width)
-        mask = masks[row].reshape(height, -1)
-        bands.append([plane[mask] for plane in band])
+    with ThreadPoolExecutor(workers) as pool:
+        for row in range(tiles.rows):
+            lines = photo[around(row * height, height, photo.shape[0])]
+
+            def read(col: int, row: int = row, lines: np.ndarray = lines) -> EdgeReading:
+                view = _as_rgb(lines[:, around(col * width, width, photo.shape[1])])
+                tile = _read_tile(weights, view, masks[row, :, col], readout=readout, precision=precision)
+                return EdgeReading(*map(np.asarray, tile))
+
+            band = EdgeReading(*np.zeros((4, height, tiles.columns * width), np.float32))
+            columns = np.flatnonzero(masks[row].any((0, 2))).tolist()
+            for col, tile in zip(columns, pool.map(read, columns), strict=True):
+                for plane, values in zip(band, tile, strict=True):
+                    plane[:, col * width : (col + 1) * width] = values
+                advance(height * width)
+            mask = masks[row].reshape(height, -1)
+            bands.append([plane[mask] for plane in band])
     return EdgeReading(*(np.concatenate(values) for values in zip(*bands, strict=True)))
 
 

@@ -37,31 +37,36 @@ def filter_in_place(
     num_iterations: int,
     method: RecursionMethod,
     advance: Callable[[], None],
-    factor: float = 1.0,
+    extent: float | None = None,
 ) -> None:
     """`domain_transform.filter_by_distances` of one plane, which is overwritten.
 
     Args:
       plane: values to smooth.
-      weights: horizontal and vertical ones of the first iteration, from `domain_transform.domain_weights`.
+      weights: horizontal and vertical ones of the first iteration, from `domain_transform.domain_weights`. With
+        `extent`, barriers between neighbours instead, in extents, and infinity where there is no neighbour.
       strips: how to cut them; the result does not depend on it.
       num_iterations: passes over rows and columns.
       method: form of the recursion.
       advance: called after every iteration.
-      factor: what the weights are multiplied by first.
+      extent: sigma_s in px of a filter whose distances are 1 + extent * barrier.
     """
-    horizontal, vertical = weights
-    scale = np.float32(factor)
+    fill = 0.0 if extent is None else np.inf
+    options: Any = {"method": method, "num_iterations": num_iterations}
     for iteration in range(num_iterations):
         above: Any = np.zeros(strips.columns, np.float32)
         for start in strips.starts():
-            cut = (strips.cut(frame, start) for frame in (plane, horizontal, vertical))
-            strip, above = _downwards(*cut, above, scale, np.int32(iteration), method=method)
+            own = tuple(strips.cut(frame, start, fill=fill) for frame in weights)
+            strip, above = _downwards(
+                strips.cut(plane, start), own, above, extent, np.int32(iteration), **options
+            )
             strips.put(plane, start, strip)
         below: Any = (np.zeros(strips.columns, np.float32),) * 2
         for start in reversed(strips.starts()):
-            cut = (strips.cut(frame, start) for frame in (plane, vertical))
-            strip, below = _upwards(*cut, below, scale, np.int32(iteration), method=method)
+            own = strips.cut(weights[1], start, fill=fill)
+            strip, below = _upwards(
+                strips.cut(plane, start), own, below, extent, np.int32(iteration), **options
+            )
             strips.put(plane, start, strip)
         advance()
 
@@ -147,23 +152,30 @@ def _gradient(plane: Float[Array, "r w"]) -> tuple[Float[Array, "r2 w"], Float[A
     return horizontal[1:], vertical[1:]
 
 
-@functools.partial(jax.jit, static_argnames="method")
-def _downwards(signal, horizontal, vertical, above, factor, iteration, *, method: RecursionMethod):
+@functools.partial(jax.jit, static_argnames=("method", "num_iterations"))
+def _downwards(signal, weights, above, extent, iteration, *, method: RecursionMethod, num_iterations: int):
     """Rows both ways, then columns from top to bottom; and the last row, for the next strip."""
-    horizontal, vertical = _squared((factor * horizontal, factor * vertical), iteration)
+    horizontal, vertical = _weights(weights, extent, iteration, num_iterations)
     signal = recurse(signal.T[:, None], horizontal.T, method=method).transpose(2, 1, 0)
     signal = recurse_forward(signal, vertical, above[None], method=method)[:, 0]
     return signal, signal[-1]
 
 
-@functools.partial(jax.jit, static_argnames="method")
-def _upwards(signal, vertical, below, factor, iteration, *, method: RecursionMethod):
+@functools.partial(jax.jit, static_argnames=("method", "num_iterations"))
+def _upwards(signal, vertical, below, extent, iteration, *, method: RecursionMethod, num_iterations: int):
     """Columns from bottom to top; and the first row with its weight, for the next strip."""
-    vertical = _squared(factor * vertical, iteration)
+    vertical, _ = _weights((vertical, vertical), extent, iteration, num_iterations)
     after = below[0][None], below[1]
     signal = recurse_backward(signal[:, None], vertical, after, method=method)[:, 0]
     return signal, (signal[0], vertical[0])
 
 
-def _squared(weights: Any, times: Int[Array, ""]) -> Any:
-    return lax.fori_loop(0, times, lambda _, weights: jax.tree.map(jnp.square, weights), weights)
+def _weights(
+    planes: tuple[Array, Array], extent: Array | None, iteration: Int[Array, ""], num_iterations: int
+) -> tuple[Array, Array]:
+    """Weights of an iteration, from those of the first one, or from barriers."""
+    if extent is not None:
+        distances = (1 + extent * planes[0], 1 + extent * planes[1])
+        coupled = (jnp.isfinite(planes[0]), jnp.isfinite(planes[1]))
+        planes = domain_weights(distances, coupled, sigma_s=extent, num_iterations=num_iterations)
+    return lax.fori_loop(0, iteration, lambda _, weights: jax.tree.map(jnp.square, weights), planes)

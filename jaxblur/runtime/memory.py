@@ -11,17 +11,14 @@ import psutil
 from jaxblur.runtime import containers
 
 DETECTED_EDGES = 0.25
-"""Share of the pixels that detected edges stay below: ridges are a pixel wide."""
+"""Fraction of the pixels that detected edges stay below: ridges are a pixel wide."""
 
 # Measured, see benchmarks/bench_memory.py: the process with compiled programs, the feature maps of one tile by its
 # side, and the strips at work.
 _PROCESS = 0.5e9
-_TILE_NEED = {512: 2.0e9, 256: 0.75e9, 128: 0.3e9}
+_TILE_NEED = {512: 2.0e9, 128: 0.3e9}
 _STRIPS = 0.2e9
 _ALL_SCALES, _FUSION = 0.85e9, 170  # more compiled programs; bytes per pixel throughout
-
-TILES = tuple(_TILE_NEED)
-"""Sides of tiles to choose from, px, fastest first."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {f"{unit}i": 2 ** (10 * power) for power, unit in enumerate("kmgt", start=1)}
@@ -87,15 +84,16 @@ def strips_need(
     photo_bytes: float,
     edge_fractions: Sequence[float],
     multiscale: bool,
-    max_tile: int,
+    tile: int,
+    workers: int = 1,
 ) -> float:
     """Most bytes that a process takes that estimates a photo tile by tile and strip by strip.
 
     Per pixel, the photo, edges and depth edges (1 each) and what is read at the edges are there throughout. While the
-    networks run, so are the feature maps of a tile. While the blur is propagated, so are float32 planes: two of
-    weights, one that is being smoothed, two of results, or three of smoothed signals with multiscale fusion; and the
-    strips at work. Of an edge point, multiscale fusion keeps weight and radius, beside the radius as it was read at the
-    finest scale. While it reads a smaller scale, there is a float32 copy of that one.
+    networks run, so are the feature maps of the tiles at work. While the blur is propagated, so are float32 planes: two
+    of weights or barriers, one that is being smoothed, two of results, or three of smoothed signals with multiscale
+    fusion; and the strips at work. Of an edge point, multiscale fusion keeps weight and radius, beside the radius as it
+    was read at the finest scale. While it reads a smaller scale, there is a float32 copy of that one.
 
     Args:
       height: of the photo, px.
@@ -103,7 +101,8 @@ def strips_need(
       photo_bytes: per pixel.
       edge_fractions: of the pixels of each scale, on edges; one scale without it.
       multiscale: whether the fusion of all scales is used.
-      max_tile: largest side of tiles, one of `TILES`.
+      tile: side of the networks' tiles, px: 128 or 512.
+      workers: tiles that are read side by side.
     """
     read = 16 * edge_fractions[0]  # by the networks
     kept = (8 if multiscale else 16) * sum(
@@ -113,6 +112,6 @@ def strips_need(
     smaller = 12 / 4 + 12 / 16 if len(edge_fractions) > 1 else 0  # the half, and the half of that
     frames = photo_bytes + 2 + sum(1 / 4**scale for scale in range(1, len(edge_fractions)))
     planes = 24 if multiscale else 20
-    networks = _TILE_NEED[max_tile] + (frames + max(kept, read) + smaller) * height * width
+    networks = workers * _TILE_NEED[tile] + (frames + max(kept, read) + smaller) * height * width
     propagation = _STRIPS + (frames + kept + planes) * height * width
     return _PROCESS + max(networks, propagation)

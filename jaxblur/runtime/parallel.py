@@ -63,12 +63,17 @@ def split_cpu(rows: int) -> None:
     """
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = count_cores()
     count = max(n for n in range(1, max(cores, 1) + 1) if rows % n == 0)
     try:
         jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError:  # its devices are chosen
         pass
+
+
+def count_cores() -> int:
+    """Cores of the CPU that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def local_device_count(devices: Devices = None) -> int:

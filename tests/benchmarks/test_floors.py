@@ -132,9 +132,9 @@ def test_tiles_without_edges_cost_nothing():
     assert floors.reading_operations(SMALL, [edges]) == 0
     edges[5, :3] = True
     maps, head, _ = floors.operations(SMALL, 64, 640)
-    assert floors.reading_operations(SMALL, [edges]) == maps / 2 + 3 * head
-    assert floors.reading_operations(SMALL, [edges, edges]) == maps + 6 * head
-    assert floors.reading_operations(SMALL, [edges], max_tile=64) == round(maps / 10) + 3 * head
+    assert floors.reading_operations(SMALL, [edges], tile=320) == maps / 2 + 3 * head
+    assert floors.reading_operations(SMALL, [edges, edges], tile=320) == maps + 6 * head
+    assert floors.reading_operations(SMALL, [edges], tile=64) == round(maps / 10) + 3 * head
 
 
 def test_arithmetic_of_a_training_step():

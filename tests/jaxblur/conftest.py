@@ -26,7 +26,7 @@ def multiscale_weights(weights) -> Weights:
 
 @pytest.fixture
 def traces(monkeypatch) -> Iterator[list[Tiles]]:
-    """The radius is the photo's green channel, which compiles at once; the tiles of all traces."""
+    """One program, as on accelerators, whose radius is the photo's green channel; the tiles of all its traces."""
     traces = []
 
     def green(weights, image, size, edges, *, tiles, config):
@@ -40,5 +40,6 @@ def traces(monkeypatch) -> Iterator[list[Tiles]]:
 
     forget_programs()  # those of other tests have the networks in them
     monkeypatch.setattr(estimator, "estimate_padded", green)
+    monkeypatch.setattr(estimator, "prefers_program", lambda: True)
     yield traces
     forget_programs()

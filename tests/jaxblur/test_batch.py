@@ -76,7 +76,7 @@ def test_large_photos_are_done_alone_and_in_their_place(with_edges, traces, monk
         empty = np.zeros(image.shape[:2], bool)
         return batch.BlurEstimate(image[..., 1] / np.float32(255), empty, empty, empty, empty)
 
-    monkeypatch.setattr(batch, "is_large", lambda photo, weights, config, limit: photo.shape[0] > 100)
+    monkeypatch.setattr(batch, "fits_program", lambda photo, weights, config, limit: photo.shape[0] <= 100)
     monkeypatch.setattr(batch, "estimate", estimate)
     photos = [photo(i, 200 if i in large else 9) for i in range(60)]
     edges = [np.ones(p.shape[:2], bool) for p in photos] if with_edges else None

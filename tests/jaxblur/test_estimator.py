@@ -149,7 +149,7 @@ PHOTO, EDGES = np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), bool)
         (PHOTO.astype(np.int32), None, TypeError, "image must be uint8, uint16 or floating-point, got int32"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(image, edges, error, message, weights):
+def test_bad_input_is_refused_in_one_line(image, edges, error, message, weights, unchecked):
     with pytest.raises(error, match=message) as one:
         estimator.estimate(image, weights, edges=edges)
     with pytest.raises(error, match=message) as many:
@@ -256,7 +256,7 @@ def test_photos_come_as_paths_and_pillow_images(weights, rng, traces, tmp_path):
         estimator.estimate(PIL.Image.fromarray(photo[..., 0].astype(np.float32)), weights)
 
 
-def test_weights_settings_and_memory_by_name(weights, rng, traces, tmp_path):
+def test_weights_settings_and_memory_by_name(weights, rng, traces, tmp_path, unchecked):
     path, photo = tmp_path / "tiny.safetensors", photo_like(rng, 20, 30)
     jaxblur.save_weights(path, weights)
     wanted = estimator.estimate(photo, weights)
@@ -274,7 +274,7 @@ def test_weights_settings_and_memory_by_name(weights, rng, traces, tmp_path):
             estimator.estimate(photo, **{"weights": weights} | arguments)
 
 
-def test_settings_that_cannot_act_are_refused(weights, multiscale_weights, rng):
+def test_settings_that_cannot_act_are_refused(weights, multiscale_weights, rng, unchecked):
     asked = Config(propagation=MultiScale())
     with pytest.raises(ValueError, match="these weights have no parameters for multiscale fusion"):
         estimator.estimate(photo_like(rng, 20, 30), weights, config=asked)

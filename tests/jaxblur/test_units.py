@@ -55,6 +55,6 @@ def test_float64_stays_float64():
 
 
 @pytest.mark.parametrize(("convert", "name"), [(radius_to_sigma, "radius"), (sigma_to_radius, "sigma")])
-def test_integers_are_refused(convert, name):
+def test_integers_are_refused(convert, name, unchecked):
     with pytest.raises(TypeError, match=f"{name} must hold floating-point numbers, got int32"):
         convert(jnp.array([1, 2]))

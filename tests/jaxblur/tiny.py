@@ -6,7 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxblur.config import DEFAULT
-from jaxblur.inputs import as_config
+from jaxblur.estimator import compiled_program, to_host
+from jaxblur.image.size import size_bucket
+from jaxblur.inputs import as_config, pad_to_bucket, prepare
 from jaxblur.multiscale.in_strips import InStrips
 from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.multiscale.run import choose_propagation, run_stages
@@ -44,12 +46,21 @@ def add_multiscale(weights):
     return Weights(weights.variables, weights.network, {}, parameters)
 
 
-def estimate_in_strips(photo, weights, *, edges=None, config=DEFAULT, max_tile=64, rows=15, progress=None):
+def estimate_in_strips(
+    photo, weights, *, edges=None, config=DEFAULT, tile=64, rows=15, progress=None, workers=1
+):
     """The estimate by tiles of 64 px and strips of 15 rows of a photo at most 128 px wide."""
-    stages = InStrips(
-        weights, photo, as_config(config), progress=progress, max_tile=max_tile, strip_pixels=128 * rows
-    )
+    options = {"progress": progress, "tile": tile, "strip_pixels": 128 * rows, "workers": workers}
+    stages = InStrips(weights, photo, as_config(config), **options)
     return run_stages(stages, photo, edges, propagation=choose_propagation(config, weights))
+
+
+def estimate_in_program(photo, weights, *, edges=None, config=DEFAULT):
+    """The estimate by one compiled program, as accelerators run it."""
+    photo, given = prepare(photo, edges)
+    tiles = size_bucket(*photo.shape[:2])
+    program = compiled_program(config, tiles, edges is not None)
+    return to_host(program(weights, *pad_to_bucket(photo, given, tiles)), photo.shape[:2])
 
 
 def photo_like(rng, height, width):

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import optax
 import pytest
 
 from jaxblur.runtime import parallel
-from train import checkpoints, loop, writers
+from train import loop, settings, writers
 
 TX = optax.sgd(1e-2, momentum=0.9)
 
@@ -68,15 +69,14 @@ class Toy:
 
 
 def run(workdir, *, num_steps=20, stage=None, **options):
-    settings = dict(
+    defaults = dict(
         devices=jax.devices()[:2],
         config_dict={"rate": 0.01},
         log_every=4,
         validate_every=10,
         save_every=5,
-        best_metric="mae",
     )
-    return loop.run(stage or Toy(), workdir=workdir, num_steps=num_steps, **{**settings, **options})
+    return loop.run(stage or Toy(), workdir=workdir, num_steps=num_steps, **{**defaults, **options})
 
 
 def assert_same_parameters(a, b):
@@ -95,13 +95,13 @@ def uninterrupted(tmp_path_factory):
     return folder, run(folder)
 
 
-def test_learns_and_keeps_last_and_best(tmp_path):
-    state = run(tmp_path, num_steps=300, validate_every=50, save_every=60, log_every=50, keep_last=2)
+def test_learns_and_keeps_the_last(tmp_path):
+    state = run(tmp_path, num_steps=300, validate_every=50, save_every=60, log_every=50)
     lines = writers.read_curve(tmp_path / "curve.jsonl")
     validations = [line["mae"] for line in lines if line["kind"] == "validation"]
     assert int(state.step) == 300
     assert validations[-1] < 0.5 * validations[0]
-    assert saved_steps(tmp_path) == [250, 300]
+    assert saved_steps(tmp_path) == [240, 250, 300]
 
 
 def test_one_device_equals_eight_with_the_same_batch(tmp_path):
@@ -215,7 +215,7 @@ def test_non_finite_state_is_never_saved(tmp_path):
 
 def test_changed_config_is_refused_unless_allowed(tmp_path):
     run(tmp_path, num_steps=5)
-    with pytest.raises(checkpoints.ConfigChangedError, match=r"rate: 0.01 -> 0.02; seed: 0 -> 1\)"):
+    with pytest.raises(settings.ConfigChangedError, match=r"rate: 0.01 -> 0.02; seed: 0 -> 1\)"):
         run(tmp_path, config_dict={"rate": 0.02}, seed=1)
     assert int(run(tmp_path, num_steps=7, config_dict={"rate": 0.02}, allow_config_change=True).step) == 7
 
@@ -248,9 +248,16 @@ def test_counts_must_be_positive(tmp_path, name):
         run(tmp_path, **{name: 0})
 
 
-def test_unknown_best_metric_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"best_metric must be one of \['mae'\], got 'loss'"):
-        run(tmp_path, best_metric="loss")
+def test_the_log_says_that_a_stage_is_compiled(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, logger="train"):
+        run(tmp_path, num_steps=3)
+    lines = [record.getMessage() for record in caplog.records]
+    before = lines.index("toy: the program of a step is compiled first, which may take minutes")
+    assert re.fullmatch(r"toy: compiled in \d+ s", lines[before + 1])
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="train"):
+        run(tmp_path, num_steps=3)  # finished: nothing to compile
+    assert not [record for record in caplog.records if "compiled" in record.getMessage()]
 
 
 def test_killed_at_random_moments_is_bit_identical(tmp_path, rng):

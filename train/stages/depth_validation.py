@@ -35,18 +35,8 @@ def held_out_depth(source: Source, config: TrainConfig, *, split: Split = "held_
     steps = range(-(-wanted // source.config.contents_per_batch))
     batches = [source.layers(step, split=split) for step in steps]
     layers = {name: np.concatenate([batch[name] for batch in batches])[:wanted] for name in batches[0]}
-
-    @jax.jit
-    def make(key: jax.Array, layers: Any, radii: jax.Array, how: Degradation) -> composites.DepthExamples:
-        camera_key, point_key = jax.random.split(key)
-        scene = composites.compose(camera_key, layers, radii, how)
-        chosen = samples.choose_points(
-            point_key, scene.edges & (scene.label >= 0), margin=config.network.margin, count=count
-        )
-        inner = scene.label[config.network.margin :, config.network.margin :]
-        return composites.DepthExamples(scene.view, chosen, inner[chosen.points[:, 0], chosen.points[:, 1]])
-
-    count = min(_POINTS, (config.edges.view_size - 2 * config.network.margin) ** 2)
+    margin = config.network.margin
+    count = min(_POINTS, (config.edges.view_size - 2 * margin) ** 2)
     alone = {**layers, "foreground": layers["background"]}
     how_keys, radius_keys, view_keys = jax.random.split(jax.random.key(Seed.DEPTH_VALIDATION), (3, wanted))
     scenes = {}
@@ -54,11 +44,24 @@ def held_out_depth(source: Source, config: TrainConfig, *, split: Split = "held_
         parts = alone if name == "sharp" else layers
         made = []
         for i in range(wanted):
-            radii = jnp.full((2,), 0.5) if name == "sharp" else _unlike_radii(radius_keys[i])
+            radii = jnp.full((2,), 0.5, jnp.float32) if name == "sharp" else _unlike_radii(radius_keys[i])
             how = jax.tree.map(lambda leaf: leaf[0], validation.degradation(how_keys[i], mix, 1))
-            made.append(make(view_keys[i], {part: parts[part][i] for part in parts}, radii, how))
+            own = {part: parts[part][i] for part in parts}
+            made.append(_make_scene(view_keys[i], own, radii, how, margin=margin, count=count))
         scenes[name] = jax.tree.map(lambda *leaves: np.stack(leaves), *made)
     return HeldOutDepth(scenes)
+
+
+@functools.partial(jax.jit, static_argnames=("margin", "count"))
+def _make_scene(
+    key: jax.Array, layers: Any, radii: jax.Array, how: Degradation, *, margin: int, count: int
+) -> composites.DepthExamples:
+    """One composite, with up to `count` of its points whose kind is clear."""
+    camera_key, point_key = jax.random.split(key)
+    scene = composites.compose(camera_key, layers, radii, how)
+    chosen = samples.choose_points(point_key, scene.edges & (scene.label >= 0), margin=margin, count=count)
+    inner = scene.label[margin:, margin:]
+    return composites.DepthExamples(scene.view, chosen, inner[chosen.points[:, 0], chosen.points[:, 1]])
 
 
 def _unlike_radii(key: jax.Array) -> jax.Array:
@@ -138,9 +141,14 @@ def scene_precision(variables: Any, network: NetworkConfig, scenes: SceneViews, 
     keys = jax.random.split(jax.random.key(Seed.DEPTH_VALIDATION), len(places))
     # So many points that none is left out: their fraction of depth edges is that of the scenes.
     points = (config.edges.view_size - 2 * network.margin) ** 2
-    made = jax.jit(
-        lambda keys, views, radius: composites.scene_depth_examples(
-            keys, views, radius, points=points, depth_fraction=0.5, margin=network.margin
-        )
-    )(keys, cut["scene_view"], cut["scene_radius"])
+    made = _scene_examples(keys, cut["scene_view"], cut["scene_radius"], points=points, margin=network.margin)
     return average_precision(*depth_probabilities(variables, network, jax.tree.map(np.asarray, made)))
+
+
+@functools.partial(jax.jit, static_argnames=("points", "margin"))
+def _scene_examples(
+    keys: jax.Array, views: jax.Array, radius: jax.Array, *, points: int, margin: int
+) -> composites.DepthExamples:
+    return composites.scene_depth_examples(
+        keys, views, radius, points=points, depth_fraction=0.5, margin=margin
+    )

@@ -1,5 +1,6 @@
 """Both networks at the edge points of a batch of views: in the dense form that inference uses, or patch by patch."""
 
+import functools
 from typing import Any
 
 import jax
@@ -66,7 +67,10 @@ def depth_logits(
     return net.depth_logits(_read(projections, points), train, mask)
 
 
+@functools.partial(
+    jax.jit, static_argnames="network"
+)  # one program: each layer's alone takes seconds to compile
 def init_variables(key: jax.Array, network: NetworkConfig) -> Any:
-    """Fresh variables of the whole `DefocusNet`."""
+    """Fresh variables of the whole `DefocusNet`: "params" and, with batch normalisation, "batch_stats"."""
     patch = jnp.zeros((1, network.patch_size, network.patch_size, 3))
     return DefocusNet(network).init(key, patch, method=DefocusNet.classify_patches)

@@ -45,12 +45,16 @@ def degradation(key: jax.Array, mix: str, count: int) -> Degradation:
     hard = mix.startswith("hard")
     black, white = _LOW_CONTRAST if mix == "low_contrast" else (0.0, 1.0)
     jpeg = jax.random.bernoulli(jpeg_key, 0.5, (count,)) if hard else jnp.full((count,), mix == "jpeg")
+
+    def full(value: float) -> jax.Array:
+        return jnp.full((count,), value, jnp.float32)  # of one type for all mixes, which then share a program
+
     return Degradation(
-        black=jnp.full((count,), black),
-        white=jnp.full((count,), white),
-        softness=jnp.full((count,), 1.0 if mix == "soft" else 0.0),
+        black=full(black),
+        white=full(white),
+        softness=full(1.0 if mix == "soft" else 0.0),
         linear=jnp.full((count,), mix in ("linear", "soft", "hard_linear")),
-        noise=noise if hard else jnp.full((count,), 0.01 if mix == "noise" else 0.0),
+        noise=noise if hard else full(0.01 if mix == "noise" else 0.0),
         quality=jnp.where(jpeg, quality, NO_JPEG),
     )
 

@@ -1,7 +1,7 @@
 """`python -m train.tools.ablate`: weights without one piece of the multiscale stage, to evaluate beside the whole.
 
     python -m train.tools.ablate --output ablated
-    python -m eval folder=scenes --unit radius --methods jaxblur jaxblur=ablated/one-scale.safetensors --output results
+    python -m eval folder=scenes --unit radius --methods jaxblur jaxblur=ablated/one-scale.safetensors --output out
 
 The other parameters stay as trained with the piece, so a piece looks a little more useful than it is.
 """

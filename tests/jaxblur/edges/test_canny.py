@@ -10,9 +10,13 @@ import scipy.ndimage
 from jaxblur.config import PUBLISHED, EdgeConfig
 from jaxblur.edges.canny import detect_edges, gradient, hysteresis
 from jaxblur.image.values import as_rgb, to_float
+from tests.jaxblur.edges.chains import spiral
 
 EXACT = PUBLISHED.edges
 EIGHT = np.ones((3, 3))
+
+GRADIENT = jax.jit(gradient, static_argnames="sigma")
+HYSTERESIS = jax.jit(hysteresis)
 
 
 def oracle_gradient(value: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
@@ -76,26 +80,6 @@ def scene(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     return np.round(255 * np.clip(blobs + rng.normal(0, 0.01, blobs.shape), 0, 1)).astype(np.uint8)
 
 
-def spiral(side: int) -> np.ndarray:
-    """A single chain, one pixel wide, wound inwards with gaps of one pixel."""
-    plane = np.zeros((side, side), bool)
-    (r, c), (dr, dc) = (0, 0), (0, 1)
-
-    def taken(r: int, c: int) -> bool:
-        return not (0 <= r < side and 0 <= c < side) or plane[r, c]
-
-    while True:
-        plane[r, c] = True
-        ahead_twice = (r + 2 * dr, c + 2 * dc)
-        outside = not (0 <= r + dr < side and 0 <= c + dc < side)
-        if outside or (taken(*ahead_twice) and 0 <= ahead_twice[0] < side and 0 <= ahead_twice[1] < side):
-            dr, dc = dc, -dr
-            blocked = (r + 2 * dr, c + 2 * dc)
-            if taken(r + dr, c + dc) or taken(*blocked):
-                return plane
-        r, c = r + dr, c + dc
-
-
 @pytest.mark.parametrize("shape", [(40, 44), (33, 21), (7, 60)])
 def test_equals_oracle(rng, shape):
     image = scene(rng, *shape)
@@ -135,14 +119,14 @@ def test_photo_equals_oracle(shared):
 
 def test_gradient_equals_oracle_and_unit(rng):
     value = rng.random((17, 23))
-    down, right = gradient(jnp.asarray(value, jnp.float32), sigma=math.sqrt(2))
+    down, right = GRADIENT(jnp.asarray(value, jnp.float32), sigma=math.sqrt(2))
     for got, expected in zip((down, right), oracle_gradient(value, math.sqrt(2)), strict=True):
         np.testing.assert_allclose(np.abs(got), np.abs(expected), atol=1e-6)
     step = np.tile(np.repeat([0.25, 0.75], 20), (9, 1)).astype(np.float32)
-    _, right = gradient(jnp.asarray(step), sigma=math.sqrt(2))
+    _, right = GRADIENT(jnp.asarray(step), sigma=math.sqrt(2))
     np.testing.assert_allclose(right[:, 19:21], 0.5, atol=1e-6)
     ramp = np.tile(np.linspace(0, 1, 41, dtype=np.float32), (9, 1))
-    _, right = gradient(jnp.asarray(ramp), sigma=math.sqrt(2))
+    _, right = GRADIENT(jnp.asarray(ramp), sigma=math.sqrt(2))
     np.testing.assert_allclose(right[:, 20], 4.0 / 40, rtol=0.01)
 
 
@@ -150,7 +134,7 @@ def test_float64(rng):
     value = rng.random((30, 31))
     with jax.enable_x64(True):
         assert to_float(value).dtype == jnp.float64
-        down, _ = gradient(jnp.asarray(value), sigma=math.sqrt(2))
+        down, _ = GRADIENT(jnp.asarray(value), sigma=math.sqrt(2))
         expected, _ = oracle_gradient(value, math.sqrt(2))
         np.testing.assert_allclose(np.abs(down), np.abs(expected), atol=1e-14)
         np.testing.assert_array_equal(detect_edges(value, config=EXACT), oracle(value))
@@ -208,7 +192,7 @@ def test_integers_equal_float(rng):
 @jax.jit
 @jax.vmap
 def detect_batch(image, size):
-    return detect_edges(image, size=(size[0], size[1]))
+    return detect_edges(image, size=(size[0], size[1]), config=EXACT)
 
 
 @pytest.mark.parametrize("padding", ["zeros", "noise"])
@@ -226,9 +210,9 @@ def test_padded_equals_alone(rng, padding):
     result = np.asarray(detect_batch(canvas, np.array(sizes, np.int32)))
     for edges, plane, photo, size in zip(result, canvas, photos, sizes, strict=True):
         expected = np.zeros((48, 48), bool)
-        expected[: size[0], : size[1]] = detect_edges(photo)
+        expected[: size[0], : size[1]] = detect_edges(photo, config=EXACT)
         np.testing.assert_array_equal(edges, expected)
-        np.testing.assert_array_equal(detect_edges(plane, size=size), expected)
+        np.testing.assert_array_equal(detect_edges(plane, size=size, config=EXACT), expected)
     assert result[:3].any(axis=(1, 2)).all()
 
 
@@ -243,7 +227,8 @@ def test_every_integer_is_correctly_rounded(dtype):
 def test_eager_equals_jit_equals_vmap(rng):
     images = np.stack([scene(rng, 40, 44) for _ in range(3)])
     expected = np.stack([detect_edges(image) for image in images])
-    np.testing.assert_array_equal(np.stack([jax.jit(detect_edges)(image) for image in images]), expected)
+    jitted = jax.jit(detect_edges)
+    np.testing.assert_array_equal(np.stack([jitted(image) for image in images]), expected)
     np.testing.assert_array_equal(jax.vmap(detect_edges)(images), expected)
 
 
@@ -251,7 +236,7 @@ def test_eager_equals_jit_equals_vmap(rng):
 @pytest.mark.parametrize("shape", [(20, 31), (9, 32), (12, 65), (1, 40), (40, 1)])
 def test_hysteresis_equals_labels(rng, density, shape):
     weak, strong = rng.random(shape) < density, rng.random(shape) < 0.02
-    np.testing.assert_array_equal(hysteresis(weak, strong), oracle_hysteresis(weak, strong))
+    np.testing.assert_array_equal(HYSTERESIS(weak, strong), oracle_hysteresis(weak, strong))
 
 
 def test_hysteresis_follows_long_chains(rng):
@@ -259,11 +244,11 @@ def test_hysteresis_follows_long_chains(rng):
     assert chain.sum() > 2000 and scipy.ndimage.label(chain, EIGHT)[1] == 1
     start = np.zeros_like(chain)
     start[0, 0] = True
-    np.testing.assert_array_equal(hysteresis(chain, start), chain)
+    np.testing.assert_array_equal(HYSTERESIS(chain, start), chain)
 
     cut = chain.copy()
     cut[0, 40] = False  # only what lies before the cut is kept, and what lies behind is not
-    np.testing.assert_array_equal(hysteresis(cut, start), oracle_hysteresis(cut, start))
+    np.testing.assert_array_equal(HYSTERESIS(cut, start), oracle_hysteresis(cut, start))
     cut[0, 40], cut[33:36, :] = True, False
     weak = np.stack([chain, cut, chain.T, rng.random(chain.shape) < 0.4])  # some settle early, some late
     strong = np.stack([start, start, start, rng.random(chain.shape) < 0.01])
@@ -287,7 +272,7 @@ def test_hysteresis_follows_long_chains(rng):
         (np.full((4, 4), np.inf), ValueError, "finite"),
     ],
 )
-def test_bad_image(image, error, message):
+def test_bad_image(image, error, message, unchecked):
     with pytest.raises(error, match=message):
         detect_edges(image)
     with pytest.raises(error, match=message):
@@ -301,6 +286,6 @@ def test_range_is_checked_for_constants_inside_jit():
 
 
 @pytest.mark.parametrize("size", [(0, 4), (5, 4), (4, 5), (4,), (1, 2, 3)])
-def test_bad_size(size):
+def test_bad_size(size, unchecked):
     with pytest.raises(ValueError, match="size"):
         detect_edges(np.zeros((4, 4), np.uint8), size=size)

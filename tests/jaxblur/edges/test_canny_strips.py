@@ -10,7 +10,7 @@ from jaxblur.config import DEFAULT, PUBLISHED
 from jaxblur.edges.canny import detect_edges
 from jaxblur.edges.canny_strips import detect_edges_in_strips
 from jaxblur.image.strips import Strips
-from tests.jaxblur.edges.test_canny import spiral
+from tests.jaxblur.edges.chains import spiral
 
 ROWS = 16  # of a strip, with 64 columns: one compilation for most photos here
 

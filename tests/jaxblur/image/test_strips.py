@@ -75,17 +75,20 @@ def test_filter_is_that_of_the_whole_frame(rng, method, rows, shape):
         np.testing.assert_allclose(plane, expected[..., 0], atol=1e-6)
 
 
-def test_filter_with_a_factor(rng):
-    signal = rng.random((23, 14), np.float32)
-    weights = tuple(rng.random((23, 14), np.float32) for _ in range(2))
-    halves = tuple(np.float32(0.5) * plane for plane in weights)
-    planes = []
-    for own, options in [(weights, {"factor": 0.5}), (halves, {})]:
-        planes.append(signal.copy())
-        strips = Strips(23, 14, 8, 16)
-        filter_in_place(planes[-1], own, strips, num_iterations=3, method="scan", advance=list, **options)
-    np.testing.assert_allclose(*planes, rtol=1e-6)
-    assert np.abs(planes[0] - signal).max() > 0.01
+def test_filter_by_barriers(rng):
+    """Barriers in extents, infinite where there is no neighbour, instead of weights."""
+    signal, barriers = rng.random((23, 14), np.float32), rng.random((2, 23, 14)).astype(np.float32)
+    extent, coupled = 5.0, coupled_pixels(jnp.ones((23, 14), bool))
+    distances = tuple(1 + extent * jnp.asarray(plane) for plane in barriers)
+    expected = filter_by_distances(
+        jnp.asarray(signal)[..., None], distances, sigma_s=extent, num_iterations=3, method="scan"
+    )
+    stops = tuple(np.where(mask, plane, np.inf) for mask, plane in zip(coupled, barriers, strict=True))
+    options = {"num_iterations": 3, "method": "scan", "advance": list, "extent": extent}
+    plane = signal.copy()
+    filter_in_place(plane, stops, Strips(23, 14, 8, 16), **options)
+    np.testing.assert_allclose(plane, expected[..., 0], rtol=1e-6)
+    assert np.abs(plane - signal).max() > 0.01
 
 
 def test_frame_points(rng):

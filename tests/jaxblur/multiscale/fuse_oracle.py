@@ -9,6 +9,9 @@ from jaxblur.network.config import NetworkConfig
 from jaxblur.network.readout import EdgeReading, ScaleReading
 
 NETWORK = NetworkConfig()
+WEIGH = jax.jit(fuse.weigh_reading, static_argnames=("network", "scale"))
+GATHER = jax.jit(fuse.gather, static_argnames=("network", "shape"))
+FUSE = jax.jit(fuse.fuse)
 LEVELS = np.asarray(NETWORK.levels)
 
 

@@ -13,8 +13,7 @@ from jaxblur.multiscale import fuse, fuse_strips
 from jaxblur.multiscale.guide_net import guide_gain
 from jaxblur.multiscale.guide_net_strips import gain_of_strip
 from jaxblur.network.readout import EdgeReading, ScaleReading
-from jaxblur.runtime import memory
-from tests.jaxblur.tiny import assert_identical, photo_like
+from tests.jaxblur.tiny import assert_identical, estimate_in_program, photo_like
 from tests.jaxblur.tiny import estimate_in_strips as in_strips
 
 SHAPE = (97, 131)  # odd; two scales; two tiles by three of 64 px
@@ -33,15 +32,15 @@ def assert_close(got, wanted):
 
 
 def test_equals_the_one_program(multiscale_weights, photo):
-    wanted = estimator.estimate(photo, multiscale_weights)
+    wanted = estimate_in_program(photo, multiscale_weights)
     assert 0 < wanted.depth_edges.sum() < wanted.edges.sum() and wanted.radius.std() > 0.05
     assert_close(in_strips(photo, multiscale_weights), wanted)
 
 
 def test_result_does_not_depend_on_tiles_and_strips(multiscale_weights, photo):
     result = in_strips(photo, multiscale_weights)
-    for max_tile, rows in [(128, 15), (64, 1)]:
-        assert_identical(in_strips(photo, multiscale_weights, max_tile=max_tile, rows=rows), result)
+    for tile, rows in [(128, 15), (64, 1)]:
+        assert_identical(in_strips(photo, multiscale_weights, tile=tile, rows=rows), result)
 
 
 def test_own_edges_are_used_at_every_scale(multiscale_weights, photo, rng):
@@ -52,7 +51,7 @@ def test_own_edges_are_used_at_every_scale(multiscale_weights, photo, rng):
     result = in_strips(photo, multiscale_weights, edges=edges, progress=fractions.append)
     np.testing.assert_array_equal(result.edges, given)
     assert not np.shares_memory(result.edges, edges)
-    assert_close(result, estimator.estimate(photo, multiscale_weights, edges=edges))
+    assert_close(result, estimate_in_program(photo, multiscale_weights, edges=edges))
     assert (
         len(fractions) == (1 + 2 * 3) + (1 + 2) + 3 * 5 + 3 * 3 * 4
     )  # edges and tiles of two scales; filter
@@ -153,11 +152,11 @@ def test_the_guide_says_what_it_does_in_the_one_program(shape, multiscale_weight
             np.testing.assert_allclose(got[: len(here), : shape[1]], here, rtol=1e-5, atol=1e-6)
 
 
-def test_plan_of_the_fusion(weights, multiscale_weights):
+def test_plan_of_the_fusion(weights, multiscale_weights, monkeypatch):
     """More memory than without it; and what the plan refuses, `estimate` does."""
+    monkeypatch.setattr(estimator.parallel, "count_cores", lambda: 10)
     huge = np.broadcast_to(np.uint8(9), (10_000, 10_000, 3))
-    tile = estimator.largest_tile(huge, None, multiscale_weights, DEFAULT, 4e9)
-    assert tile in memory.TILES
-    assert estimator.largest_tile(huge, None, weights, DEFAULT, 4e9) >= tile
+    workers = estimator.plan_workers(huge, None, multiscale_weights, DEFAULT, 4e9)
+    assert 1 <= workers < estimator.plan_workers(huge, None, weights, DEFAULT, 4e9) <= 10
     with pytest.raises(ValueError, match="max_memory must be at least"):
         estimator.estimate(huge, multiscale_weights, max_memory=3e9)

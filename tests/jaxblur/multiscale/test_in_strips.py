@@ -7,11 +7,17 @@ from jaxblur import estimator
 from jaxblur.config import DEFAULT, Config, GuideConfig, PropagationConfig, SingleScale
 from jaxblur.inputs import as_bytes
 from jaxblur.runtime import memory
-from tests.jaxblur.test_estimator import EDGES, PHOTO
-from tests.jaxblur.tiny import assert_identical, assert_same, estimate_in_strips, photo_like
+from tests.jaxblur.tiny import (
+    assert_identical,
+    assert_same,
+    estimate_in_program,
+    estimate_in_strips,
+    photo_like,
+)
 
+PHOTO, EDGES = np.zeros((6, 7, 3), np.uint8), np.zeros((6, 7), bool)
 SHAPE = (75, 94)  # two tiles by two of 64 px; their bucket is 128 px wide
-PLAN = {"photo_bytes": 3, "edge_fractions": [0.25], "multiscale": False}  # of a photo of 8 bits
+PLAN = {"photo_bytes": 3, "edge_fractions": [0.25], "multiscale": False, "tile": 128}  # of a photo of 8 bits
 OTHER = Config(
     propagation=SingleScale(
         readout="argmax",
@@ -30,15 +36,16 @@ def photo(rng):
 
 @pytest.mark.parametrize("config", [DEFAULT, OTHER], ids=["default", "other"])
 def test_equals_the_one_program(config, photo, weights):
-    expected = estimator.estimate(photo, weights, config=config)
+    expected = estimate_in_program(photo, weights, config=config)
     assert 0 < expected.depth_edges.sum() < expected.edges.sum() and expected.radius.std() > 1e-3
     assert_same(estimate_in_strips(photo, weights, config=config), expected)
 
 
-def test_result_does_not_depend_on_tiles_and_strips(photo, weights):
+def test_result_does_not_depend_on_tiles_strips_and_threads(photo, weights):
     result = estimate_in_strips(photo, weights)
-    for max_tile, rows in [(128, 15), (64, 1), (64, 40)]:
-        assert_identical(estimate_in_strips(photo, weights, max_tile=max_tile, rows=rows), result)
+    for tile, rows, workers in [(128, 15, 1), (64, 1, 1), (64, 40, 3)]:
+        other = estimate_in_strips(photo, weights, tile=tile, rows=rows, workers=workers)
+        assert_identical(other, result)
 
 
 def test_own_edges_types_and_flat_tiles(photo, weights, rng):
@@ -64,7 +71,7 @@ def test_no_edge_gives_the_unknown_radius(weights):
 
 @pytest.fixture
 def parts(monkeypatch):
-    """The options with which large photos are done in parts, of which a photo here is none."""
+    """The options with which photos are done in parts, of which a photo here is none."""
     calls = []
 
     class Recorded:
@@ -73,24 +80,31 @@ def parts(monkeypatch):
 
     monkeypatch.setattr(estimator, "InStrips", Recorded)
     monkeypatch.setattr(estimator, "run_stages", lambda stages, photo, edges, **options: edges)
+    monkeypatch.setattr(estimator.parallel, "count_cores", lambda: 4)
     return calls
 
 
-def test_large_photos_are_done_in_parts(weights, parts):
-    huge = np.broadcast_to(np.uint8(9), (20_000, 20_000, 3))
-    for photo, max_tile in [(PHOTO, 128), (PHOTO, 256), (huge, 512)]:
-        need = memory.strips_need(*photo.shape[:2], **PLAN, max_tile=max_tile)
-        assert estimator.estimate(photo, weights, max_memory=need, progress=print) is None
-        assert parts[-1] == {"progress": print, "max_tile": max_tile}
-    assert not estimator.is_large(PHOTO, weights, DEFAULT, memory.program_need(6, 7, multiscale=False))
-    assert estimator.is_large(PHOTO, weights, DEFAULT, memory.program_need(6, 7, multiscale=False) - 1)
+def test_as_many_tiles_side_by_side_as_cores_and_memory_allow(weights, parts):
+    for wanted in (4, 2, 1):
+        need = memory.strips_need(*PHOTO.shape[:2], **PLAN, workers=wanted)
+        assert estimator.estimate(PHOTO, weights, max_memory=need, progress=print) is None
+        assert parts[-1] == {"progress": print, "workers": wanted}
+
+
+def test_one_program_is_for_accelerators_that_have_room(weights, parts, traces):
+    assert estimator.prefers_program()  # by the fixture
+    need = memory.program_need(6, 7, multiscale=False)
+    estimator.estimate(PHOTO, weights, max_memory=need)
+    assert len(traces) == 1 and not parts
+    estimator.estimate(PHOTO, weights, max_memory=need - 1)
+    assert len(traces) == 1 and len(parts) == 1
 
 
 def test_half_the_machine_is_the_limit_unless_told(weights, monkeypatch):
     need = memory.program_need(6, 7, multiscale=False)
-    for machine, large in [(2 * need, False), (1.9 * need, True)]:
+    for machine, fits in [(2 * need, True), (1.9 * need, False)]:
         monkeypatch.setattr(memory, "machine_memory", lambda machine=machine: machine)
-        assert estimator.is_large(PHOTO, weights, DEFAULT, as_bytes(None)) == large
+        assert estimator.fits_program(PHOTO, weights, DEFAULT, as_bytes(None)) == fits
 
 
 def test_too_little_memory_is_told_before_any_work(weights, parts):
@@ -98,5 +112,5 @@ def test_too_little_memory_is_told_before_any_work(weights, parts):
         ValueError, match=r"max_memory must be at least .* MB for a photo of 7x6 px, got 90 MB"
     ):
         estimator.estimate(PHOTO, weights, max_memory=90e6)
-    least = memory.strips_need(6, 7, **PLAN | {"edge_fractions": [0]}, max_tile=128)
+    least = memory.strips_need(6, 7, **PLAN | {"edge_fractions": [0]})
     np.testing.assert_array_equal(estimator.estimate(PHOTO, weights, edges=EDGES, max_memory=least), EDGES)

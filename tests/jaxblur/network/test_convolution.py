@@ -71,7 +71,7 @@ def test_jit_and_vmap_agree_with_eager(rng):
     np.testing.assert_allclose(jax.jit(convolution.convolve)(x[0], kernel), eager[0], rtol=1e-5, atol=1e-5)
 
 
-def test_channels_and_sizes_are_checked():
+def test_channels_and_sizes_are_checked(unchecked):
     kernel = jnp.zeros((3, 3, 16, 4))
     with pytest.raises(ValueError, match="x must have 16 channels as the kernel has, got 8"):
         convolution.convolve(jnp.zeros((1, 9, 9, 8)), kernel)

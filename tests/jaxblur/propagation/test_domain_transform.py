@@ -9,36 +9,11 @@ import numpy as np
 import pytest
 
 from jaxblur.propagation.domain_transform import domain_distances, recursive_filter
+from tests.jaxblur.propagation.filter_oracle import oracle
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "recursive_filter.npz"
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "recursive_filter.npz"
 METHODS = ("scan", "associative")
 OPTIONS = {"sigma_s": 9.0, "sigma_r": 0.8, "num_iterations": 3}
-
-
-def oracle(signal, guide, *, sigma_s, sigma_r, num_iterations=3, barrier=0.0):
-    """Pixel after pixel in float64, one exponential per weight and iteration."""
-    out = np.array(signal, np.float64)
-    out = out[..., None] if out.ndim == 2 else out
-    height, width = out.shape[:2]
-    guide = np.asarray(guide, np.float64)
-    horizontal, vertical = np.ones((height, width)), np.ones((height, width))
-    horizontal[:, 1:] += sigma_s / sigma_r * np.abs(np.diff(guide, axis=1)).sum(-1)
-    vertical[1:] += sigma_s / sigma_r * np.abs(np.diff(guide, axis=0)).sum(-1)
-    horizontal, vertical = horizontal + barrier, vertical + barrier
-    for k in range(1, num_iterations + 1):
-        sigma = sigma_s * np.sqrt(3) * 2 ** (num_iterations - k) / np.sqrt(4**num_iterations - 1)
-        a = np.exp(-np.sqrt(2) / sigma)
-        for row in range(height):
-            for j in range(1, width):
-                out[row, j] += a ** horizontal[row, j] * (out[row, j - 1] - out[row, j])
-            for j in range(width - 2, -1, -1):
-                out[row, j] += a ** horizontal[row, j + 1] * (out[row, j + 1] - out[row, j])
-        for column in range(width):
-            for i in range(1, height):
-                out[i, column] += a ** vertical[i, column] * (out[i - 1, column] - out[i, column])
-            for i in range(height - 2, -1, -1):
-                out[i, column] += a ** vertical[i + 1, column] * (out[i + 1, column] - out[i, column])
-    return out.reshape(np.shape(signal))
 
 
 def images(rng, height, width, channels=2):
@@ -264,7 +239,7 @@ PLANE, IMAGE = jnp.zeros((4, 5), jnp.float32), jnp.zeros((4, 5, 3), jnp.float32)
         (ValueError, r"size must be \(height, width\)", PLANE, IMAGE, {"size": (5,)}),
     ],
 )
-def test_bad_input(error, message, signal, guide, changes):
+def test_bad_input(error, message, signal, guide, changes, unchecked):
     with pytest.raises(error, match=message):
         recursive_filter(signal, guide, **(OPTIONS | changes))
 

@@ -8,7 +8,7 @@ import pytest
 
 from jaxblur.config import GuideConfig, PropagationConfig
 from jaxblur.propagation.single_scale import propagate
-from tests.jaxblur.propagation.test_domain_transform import oracle as filter_oracle
+from tests.jaxblur.propagation.filter_oracle import oracle as filter_oracle
 
 CONFIG = PropagationConfig(sigma_s=4.0, iterations=3)
 GUIDE = GuideConfig(iterations=2)
@@ -251,7 +251,7 @@ def test_gradients_are_finite_everywhere():
     assert reached[0] > reached[1] > 0 and 0 < min(r for r in reached if r > 0) < 1e-20 and reached[5] == 0
 
 
-def test_bad_input():
+def test_bad_input(unchecked):
     plane, image = jnp.zeros((4, 5), jnp.float32), jnp.zeros((4, 5, 3), jnp.float32)
     with pytest.raises(ValueError, match="image must have shape"):
         propagate(plane, plane, plane, plane)

@@ -57,25 +57,24 @@ def test_release_unused_where_there_is_nothing_to_call(monkeypatch):
     memory.release_unused()
 
 
-def need(side, max_tile=512, scales=1, share=memory.DETECTED_EDGES, **changes):
-    options = {"photo_bytes": 3, "edge_fractions": [share] * scales, "multiscale": scales > 1} | changes
-    return memory.strips_need(side, side, max_tile=max_tile, **options)
+def need(side, tile=512, scales=1, fraction=memory.DETECTED_EDGES, **changes):
+    options = {"photo_bytes": 3, "edge_fractions": [fraction] * scales, "multiscale": scales > 1} | changes
+    return memory.strips_need(side, side, tile=tile, **options)
 
 
 def test_need_of_strips():
     assert need(10_000) < 4e9 < memory.program_need(10_000, 10_000, multiscale=False)
-    assert need(1000, max_tile=128) < need(1000, max_tile=256) < need(1000)
+    assert need(1000, 128) < need(1000, 128, workers=3) < need(1000)
     assert need(9000, photo_bytes=12) - need(9000) == pytest.approx(9 * 9000**2)
-    assert need(9000, share=1) - need(9000, share=0) == pytest.approx(16 * 9000**2)
-    assert list(memory.TILES) == sorted(memory.TILES, reverse=True)
+    assert need(9000, fraction=1) - need(9000, fraction=0) == pytest.approx(16 * 9000**2)
 
 
-def test_need_of_the_third_stage():
+def test_need_of_the_fusion():
     """Another plane of float32, and points of all scales."""
     assert need(10_000) < need(10_000, scales=4) < 4e9 < memory.program_need(10_000, 10_000, multiscale=True)
     # Measured with python -m benchmarks.bench_memory --megapixels 1 4 16 --max-memory 23GB.
     for side, measured in ((1000, 3.25e9), (2000, 3.58e9), (4000, 5.90e9)):
         assert measured < memory.program_need(side, side, multiscale=True) < 1.15 * measured
     points = 8 * (1 + 1 / 4) + 4  # of two scales where every pixel is one, and the radius at the finest
-    one, none = (need(9000, 128, scales=2, share=share) for share in (1, 0))
+    one, none = (need(9000, 128, scales=2, fraction=fraction) for fraction in (1, 0))
     assert one - none == pytest.approx(points * 9000**2)

@@ -157,11 +157,11 @@ def test_valid_part_is_what_valid_leaves():
         (ValueError, (9, 9, 1), (3, 3), "zero", "border must be valid or reflect, got 'zero'"),
     ],
 )
-def test_bad_arguments(error, shape, kernel, border, message):
+def test_bad_arguments(error, shape, kernel, border, message, unchecked):
     with pytest.raises(error, match=message):
         blur(jnp.zeros(shape, jnp.float32), jnp.zeros(kernel, jnp.float32), border=border)
 
 
-def test_integer_images_are_refused():
+def test_integer_images_are_refused(unchecked):
     with pytest.raises(TypeError, match="image must hold floating-point numbers, got uint8"):
         blur(jnp.zeros((9, 9, 3), jnp.uint8), fast_disk(1.0, size=3))

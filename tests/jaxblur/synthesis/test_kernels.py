@@ -217,6 +217,6 @@ def test_a_traced_disk_too_large_is_cut_off():
         (lambda: polygon_kernel(2.4, blades=3, size=5), "radius must be at most 1.608 for size 5, got 2.4"),
     ],
 )
-def test_bad_arguments(call, message):
+def test_bad_arguments(call, message, unchecked):
     with pytest.raises(ValueError, match=message):
         call()

@@ -143,7 +143,7 @@ def test_works_in_float64():
         )
 
 
-def test_bad_arguments():
+def test_bad_arguments(unchecked):
     alphas, kernels, radii = (
         jnp.ones((2, 20, 20), jnp.float32),
         jnp.ones((2, 3, 3), jnp.float32),

@@ -158,7 +158,7 @@ def test_radius_is_that_of_the_nearest_layer_that_covers_half():
     np.testing.assert_array_equal(jax.jit(layer_radius)(alphas, radii), layer_radius(alphas, radii))
 
 
-def test_bad_arguments():
+def test_bad_arguments(unchecked):
     images, alphas, k = flat(0.1, 0.2), half_plane(), kernels(1.0, 2.0)
     with pytest.raises(ValueError, match=r"images must have the layers and size of alphas \(2, 31, 33\)"):
         composite_layers(images[:, :-1], alphas, k)

@@ -184,7 +184,7 @@ def test_float64_in_float64_out(stack):
         assert view.dtype == radius.dtype == jnp.float64
 
 
-def test_bad_arguments(stack):
+def test_bad_arguments(stack, unchecked):
     images, alphas = stack
     planes = planes_of(SLANTED)
     scene = functools.partial(render_scene, kernel=disk, max_radius=4.0)

@@ -203,7 +203,7 @@ def test_linear_to_srgb_takes_noise_below_black():
     assert float(linear_to_srgb(jnp.float32(-0.01))) == pytest.approx(-0.1292, abs=1e-6)
 
 
-def test_bad_arguments(key):
+def test_bad_arguments(key, unchecked):
     image = jnp.zeros((8, 8, 3), jnp.float32)
     with pytest.raises(ValueError, match="read must be at least 0, got -1.0"):
         add_noise(key, image, read=-1.0)

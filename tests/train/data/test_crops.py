@@ -54,18 +54,18 @@ def test_turns_are_the_eight_symmetries_and_the_same_for_all(rng):
     assert len(seen) == 8
 
 
-def test_recolour_is_a_mild_curve_of_coded_values(rng):
+def test_recolour_is_a_mild_curve_of_gamma_encoded_values(rng):
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=-1)
     for _ in range(50):
-        changed = crops.recolour(rng, ramp, share=1.0, grey_share=0.0).astype(int)
+        changed = crops.recolour(rng, ramp, probability=1.0, grey_probability=0.0).astype(int)
         assert (np.diff(changed, axis=1) >= 0).all()
         assert np.abs(changed - ramp).max() < 110
-    assert crops.recolour(rng, ramp, share=0.0, grey_share=0.0) is ramp
+    assert crops.recolour(rng, ramp, probability=0.0, grey_probability=0.0) is ramp
 
 
 def test_grey_has_equal_channels_and_keeps_luma(rng):
     image = rng.integers(0, 256, size=(5, 6, 3), dtype=np.uint8)
-    grey = crops.recolour(rng, image, share=0.0, grey_share=1.0)
+    grey = crops.recolour(rng, image, probability=0.0, grey_probability=1.0)
     np.testing.assert_array_equal(
         grey, np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1)
     )

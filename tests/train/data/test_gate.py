@@ -13,8 +13,8 @@ def slanted_step(angle, sigma=0.0, *, size=64, finer=8):
     fine = (row * np.cos(angle) + col * np.sin(angle) > 0.3).astype(np.float32)
     if sigma:
         fine = cv2.GaussianBlur(fine, (0, 0), sigma * finer)
-    coded = 40 + 170 * cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
-    return np.repeat(np.rint(coded).astype(np.uint8)[..., None], 3, axis=-1)
+    encoded = 40 + 170 * cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)
+    return np.repeat(np.rint(encoded).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def disk_blurred(image, radius):
@@ -46,19 +46,19 @@ def test_a_flat_image_has_no_edges():
     assert rejection(np.full((20, 30, 3), 90, np.uint8), GateConfig()) == "no clear edges"
 
 
-def test_faint_noise_is_no_clear_edge(rng):
+def test_weak_noise_is_no_clear_edge(rng):
     noise = np.clip(rng.normal(90, 2, size=(60, 60, 3)), 0, 255).astype(np.uint8)
     assert rejection(noise, GateConfig()) == "no clear edges"
 
 
-def test_a_clear_edge_on_a_surface_of_faint_noise_is_not_enough(rng):
+def test_a_clear_edge_on_a_surface_of_weak_noise_is_not_enough(rng):
     plain = np.full((64, 64, 3), 90, np.uint8)
     plain[:8] = 200
     assert rejection(plain, GateConfig()) == ""
     # Of the edges, those of the noise are the most by far. On pairs of pixels it is not softer than a step.
     noise = np.repeat(np.repeat(rng.uniform(-5, 5, size=(32, 32, 1)), 2, axis=0), 2, axis=1)
     noisy = np.rint(plain + noise).astype(np.uint8)
-    assert rejection(noisy, GateConfig()) == "mostly faint edges"
+    assert rejection(noisy, GateConfig()) == "mostly low-contrast edges"
     assert rejection(noisy, GateConfig(min_median_step=3.0)) == ""
 
 
@@ -66,7 +66,7 @@ def test_clipped_crops_are_rejected():
     image = slanted_step(0.3)
     image[image > 100] = 255
     assert rejection(image, GateConfig()) == "clipped"
-    assert rejection(image, GateConfig(max_clipped_share=1.0, max_sigma=0.6)) == ""
+    assert rejection(image, GateConfig(max_clipped_fraction=1.0, max_sigma=0.6)) == ""
 
 
 def test_one_blurred_cell_is_enough_to_reject():

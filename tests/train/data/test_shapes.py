@@ -4,7 +4,7 @@ import pytest
 from train.data import shapes
 
 
-def test_fill_is_the_covered_share_of_each_pixel():
+def test_fill_is_the_covered_part_of_each_pixel():
     square = np.array([[2.0, 3.0], [6.5, 3.0], [6.5, 7.25], [2.0, 7.25]])
     col = np.clip(np.minimum(np.arange(10) + 1, 6.5) - np.maximum(np.arange(10), 2.0), 0, 1)
     row = np.clip(np.minimum(np.arange(10) + 1, 7.25) - np.maximum(np.arange(10), 3.0), 0, 1)

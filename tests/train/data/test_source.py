@@ -23,7 +23,7 @@ def with_outlines(config):
         {"file": f"{'a' if k < 5 else 'b'}/photo_{k}.png", "segmentation": [square]} for k in range(10)
     ]
     (config.photos / "coco_instances.json").write_text(json.dumps({"instances": instances}))
-    return dataclasses.replace(config, outline_share=1.0)
+    return dataclasses.replace(config, outline_probability=1.0)
 
 
 def test_shapes_and_types(config):
@@ -54,11 +54,11 @@ def test_a_batch_depends_on_the_step_alone(config, kind):
 
 
 @pytest.mark.parametrize("kind", ["contents", "layers"])
-def test_shares_of_the_processes_make_up_the_same_batch(config, kind):
+def test_parts_of_the_processes_make_up_the_same_batch(config, kind):
     make = getattr(open_source(config), kind)
     whole = make(7)
-    shares = [make(7, process_index=index, process_count=4) for index in range(4)]
-    assert_same({name: np.concatenate([share[name] for share in shares]) for name in whole}, whole)
+    parts = [make(7, process_index=index, process_count=4) for index in range(4)]
+    assert_same({name: np.concatenate([part[name] for part in parts]) for name in whole}, whole)
 
 
 def test_validation_does_not_depend_on_the_seed_and_batches_of_a_run(config):
@@ -75,7 +75,9 @@ def test_crops_come_from_photos_of_their_split_only(photos, config):
     for number, path in enumerate(sorted(photos.rglob("*.png"))):
         image = np.where(cv2.imread(str(path))[..., :1] > 120, 200, 100).astype(np.uint8)
         cv2.imwrite(str(path), np.concatenate([image, image, np.full_like(image, 20 * number)], axis=-1))
-    config = dataclasses.replace(config, held_out_share=0.4, recolour_share=0.0, grey_share=0.0)
+    config = dataclasses.replace(
+        config, held_out_fraction=0.4, recolour_probability=0.0, grey_probability=0.0
+    )
     source = open_source(config)
     names = [path.relative_to(photos).as_posix() for path in sorted(photos.rglob("*.png"))]
     seen = {}
@@ -106,9 +108,9 @@ def test_splits_follow_the_hash_of_the_file_name():
     assert 25 < len(split["held_out"]) < 75
 
 
-@pytest.mark.parametrize("share", [1e-9, 1 - 1e-9])
-def test_neither_split_is_empty(share):
-    split = split_by_name(["a.jpg", "b.jpg", "c.jpg"], share)
+@pytest.mark.parametrize("fraction", [1e-9, 1 - 1e-9])
+def test_neither_split_is_empty(fraction):
+    split = split_by_name(["a.jpg", "b.jpg", "c.jpg"], fraction)
     assert sorted([len(split["train"]), len(split["held_out"])]) == [1, 2]
     assert sorted([*split["train"], *split["held_out"]]) == [0, 1, 2]
 
@@ -119,8 +121,10 @@ def test_objects_lose_their_old_surroundings(photos, config):
         image = np.full((60, 80, 3), (0, 180, 0), np.uint8)
         image[15:45, 20:55] = np.where(np.arange(35) // 5 % 2, 30, 200)[None, :, None] * np.array([0, 0, 1])
         cv2.imwrite(str(path), image)
-    gate = GateConfig(max_sigma=0.9, max_clipped_share=1.0)
-    config = dataclasses.replace(with_outlines(config), recolour_share=0.0, grey_share=0.0, gate=gate)
+    gate = GateConfig(max_sigma=0.9, max_clipped_fraction=1.0)
+    config = dataclasses.replace(
+        with_outlines(config), recolour_probability=0.0, grey_probability=0.0, gate=gate
+    )
     source = open_source(config)
     assert source.num_outlines("train") + source.num_outlines("held_out") == 10
     layers = source.layers(1)
@@ -192,8 +196,8 @@ def test_arguments_of_a_batch_are_checked(config):
         ("crop_size", 0),
         ("contents_per_batch", 0),
         ("scale_range", (0.5, 1.5)),
-        ("held_out_share", 0.0),
-        ("grey_share", 1.5),
+        ("held_out_fraction", 0.0),
+        ("grey_probability", 1.5),
         ("seed", -1),
     ],
 )

@@ -47,8 +47,8 @@ coco.download_and_prepare(file_format="array_record")
 
 config = DataConfig(
     tfds=("coco/2017", "hku_is"), tfds_dir=root / "data", crop_size=24, contents_per_batch=4,
-    outline_share=1.0, recolour_share=0.0, grey_share=0.0,
-    gate=GateConfig(max_sigma=0.6, max_clipped_share=1.0),
+    outline_probability=1.0, recolour_probability=0.0, grey_probability=0.0,
+    gate=GateConfig(max_sigma=0.6, max_clipped_fraction=1.0),
 )
 source = open_source(config)
 assert source.licences() == {"terms of coco/2017": 8, "terms of hku_is": 8}, source.licences()

@@ -8,13 +8,15 @@ import pytest
 
 from jaxblur.files import preview
 from tests.train.tiny import write_photos
+from train.camera import CameraConfig
+from train.data.config import DataConfig
 from train.data.gate import GateConfig
-from train.data.source import DataConfig
 from train.scenes import layers
-from train.scenes.compose import SceneConfig, Shot, draw_scenes, draw_shots, form_scene, scene_source
+from train.scenes.compose import Shot, draw_scenes, draw_shots, form_scene, scene_source
+from train.scenes.config import SceneConfig
 from train.tools import sheet
 
-CONFIG = SceneConfig(view_size=40, scenes=3, max_radius=5.0, min_peak=2.0, slices=3)
+CONFIG = SceneConfig(view_size=40, scenes_per_batch=3, max_radius=5.0, min_peak=2.0, slices=3)
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def data(tmp_path):
     square = [60, 50, 100, 50, 100, 95, 60, 95]
     instances = [{"file": f"photo_{k}.png", "segmentation": [square]} for k in range(6)]
     (folder / "coco_instances.json").write_text(json.dumps({"instances": instances}))
-    return DataConfig(photos=folder, gate=GateConfig(max_sigma=0.6), held_out_share=0.4, seed=3)
+    return DataConfig(photos=folder, gate=GateConfig(max_sigma=0.6), held_out_fraction=0.4, seed=3)
 
 
 def same(first: Shot, second: Shot) -> bool:
@@ -88,7 +90,9 @@ def test_nearer_layers_are_nearer_and_peaks_in_range(data):
 
 def test_the_held_out_split_shows_held_out_photos_alone(data):
     """Photos of one grey each, told apart by it."""
-    config = dataclasses.replace(CONFIG, plain_share=0.0, plain_background_share=0.0, collage_share=0.0)
+    config = dataclasses.replace(
+        CONFIG, plain_probability=0.0, plain_background_probability=0.0, collage_probability=0.0
+    )
     colours = {}
     for number in range(6):
         path = data.photos / f"photo_{number}.png"
@@ -96,7 +100,7 @@ def test_the_held_out_split_shows_held_out_photos_alone(data):
         photo[..., 0] = 40 * number  # blue tells the photo
         cv2.imwrite(str(path), photo)
         colours[path.name] = 40 * number
-    data = dataclasses.replace(data, recolour_share=0.0, grey_share=0.0)
+    data = dataclasses.replace(data, recolour_probability=0.0, grey_probability=0.0)
     source = scene_source(data, config)
     for split in ("train", "held_out"):
         own = {colours[name] for name in source.photo_names(split)}
@@ -130,8 +134,8 @@ def test_an_object_that_its_crop_cuts_lies_at_the_border(rng):
 
 def test_outlines_and_plain_layers(rng):
     image = rng.integers(0, 255, (20, 20, 3)).astype(np.uint8)
-    shares = [layers.random_outline(rng, 60).mean() / 255 for _ in range(20)]
-    assert 0 < min(shares) and max(shares) < 0.95 and len(set(shares)) == 20
+    covered = [layers.random_outline(rng, 60).mean() / 255 for _ in range(20)]
+    assert 0 < min(covered) and max(covered) < 0.95 and len(set(covered)) == 20
     for _ in range(10):
         plain = layers.plain(rng, image, 60).astype(int)
         assert plain.shape == (60, 60, 3)
@@ -143,8 +147,10 @@ def test_outlines_and_plain_layers(rng):
 
 @pytest.mark.parametrize("plain", [0.0, 1.0])
 def test_collages_show_other_photos_on_the_same_planes(data, rng, plain):
-    without = dataclasses.replace(CONFIG, collage_share=0.0, plain_share=plain, plain_background_share=plain)
-    both = dataclasses.replace(without, collage_share=1.0)
+    without = dataclasses.replace(
+        CONFIG, collage_probability=0.0, plain_probability=plain, plain_background_probability=plain
+    )
+    both = dataclasses.replace(without, collage_probability=1.0)
     source = scene_source(data, CONFIG)
     for plain_shot, shot in zip(draw_shots(source, without, 0), draw_shots(source, both, 0), strict=True):
         assert same(plain_shot._replace(images=shot.images), shot)
@@ -158,26 +164,28 @@ def test_collages_show_other_photos_on_the_same_planes(data, rng, plain):
     assert (photo == 10).all()
 
 
-def test_faint_scenes_are_the_same_with_less_contrast(data):
-    quiet = dict.fromkeys(
-        ("noise_share", "soften_share", "sharpen_share", "jpeg_share", "quantise_share"), 0.0
+def test_scenes_of_low_contrast_are_the_same_otherwise(data):
+    quiet = dict.fromkeys(("soften_probability", "sharpen_probability", "quantise_probability"), 0.0)
+    camera = CameraConfig(
+        soft_probability=0.4, linear_probability=0.0, noise_probability=0.0, jpeg_probability=0.0
     )
-    config = dataclasses.replace(CONFIG, faint_share=0.0, linear_share=0.0, **quiet)
-    faint = dataclasses.replace(config, faint_share=1.0, contrast=(0.2, 0.4))
+    config = dataclasses.replace(CONFIG, camera=camera, **quiet)
+    low_contrast = dataclasses.replace(camera, low_contrast_probability=1.0, contrast=(0.2, 0.4))
+    dim = dataclasses.replace(config, camera=low_contrast)
     source = scene_source(data, config)
-    for shot, other in zip(draw_shots(source, config, 0), draw_shots(source, faint, 0), strict=True):
+    for shot, other in zip(draw_shots(source, config, 0), draw_shots(source, dim, 0), strict=True):
         assert same(shot, other._replace(camera=shot.camera))
         black, white = (float(tone) for tone in (other.camera.black, other.camera.white))
         assert 0 <= black < white <= 1 and 0.2 <= white - black <= 0.4
         assert same(shot.camera, other.camera._replace(black=shot.camera.black, white=shot.camera.white))
-        (view, radius), (low, low_radius) = form_scene(shot, config=config), form_scene(other, config=faint)
+        (view, radius), (low, low_radius) = form_scene(shot, config=config), form_scene(other, config=dim)
         np.testing.assert_allclose(low, black + (white - black) * view, atol=1e-5)
         np.testing.assert_array_equal(radius, low_radius)
 
 
 def test_sheet_of_scenes(rng):
     examples = jax.tree.map(np.asarray, (rng.random((3, 50, 50, 3)), np.full((3, 50, 50), 4.0)))
-    picture = sheet.draw_scene_sheet(sheet.scenes.Scenes(*examples), columns=2)
+    picture = sheet.draw_scene_sheet(sheet.compose.Scenes(*examples), columns=2)
     views, radius, edge = *examples, 16
     assert picture.dtype == np.uint8 and picture.shape[0] == 2 * edge + 2 * 100 + 10
     bar = picture[edge:-edge, -preview.SCALE_WIDTH]
@@ -187,16 +195,3 @@ def test_sheet_of_scenes(rng):
         np.testing.assert_array_equal(cell[:50], np.rint(views[i] * 255))
         np.testing.assert_array_equal(cell[50:], preview.colour_map(radius[i]))
     assert (picture[edge + 110 : edge + 210, edge + 60 : edge + 110] == 255).all()  # no fourth scene
-
-
-def test_bad_settings():
-    for settings, message in [
-        ({"min_peak": 30.0}, r"min_peak must be in \(0, max_radius\], got 30.0"),
-        ({"plain_share": 1.5}, r"plain_share must be in \[0, 1\], got 1.5"),
-        ({"collage_share": -0.1}, r"collage_share must be in \[0, 1\], got -0.1"),
-        ({"contrast": (0.0, 1.0)}, r"contrast must be in \(0, 1\], lowest first, got \(0.0, 1.0\)"),
-        ({"view_size": 0}, "view_size must be at least 1, got 0"),
-        ({"aperture_shares": (1.0,)}, "aperture_shares must be 5 numbers of sum 1"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            SceneConfig(**settings)

@@ -4,9 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from tests.train.tiny import tiny_config, write_photos
 from train import run
-from train.config import StageConfig
+from train.prepare import prepare
 from train.scenes import views as module
 from train.scenes.compose import draw_scenes, scene_source
 from train.scenes.views import SceneViews
@@ -16,9 +15,9 @@ SIZE = 24  # of the views; the scenes of 96 px have two scales
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    config = tiny_config(write_photos(tmp_path_factory.mktemp("photos")))
-    return scene_source(config.data, config.network_scene), config.network_scene
+def data(config):
+    scene = dataclasses.replace(config.network_scene, view_size=96)
+    return scene_source(config.data, scene), scene
 
 
 @pytest.fixture(scope="module")
@@ -100,32 +99,15 @@ def test_the_label_of_a_point_is_the_radius_of_its_pixel(rng):
         np.testing.assert_array_equal(examples.radius[view], radius[0, view, row, col])
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"scenes": 0}, "scenes must be at least 1 with stages that cut 1 and 0 views from them, got 0"),
-        ({"scenes": -1}, "scenes must be at least 1"),
-        ({"blur": StageConfig(steps=1), "edges": StageConfig(steps=1)}, "scenes must be 0 .* got 8"),
-    ],
-)
-def test_scenes_and_their_views_go_together(changes, message):
-    config = dataclasses.replace(tiny_config(None), edges=StageConfig(steps=1))
-    with pytest.raises(ValueError, match=message):
-        dataclasses.replace(config, **changes)
-
-
-def test_networks_have_scenes_of_their_own(tmp_path, monkeypatch):
-    config = tiny_config(write_photos(tmp_path))
-    own = dataclasses.replace(config.scene, collage_share=0.5)
+def test_networks_have_scenes_of_their_own(config, tmp_path, monkeypatch):
+    own = dataclasses.replace(config.network_scene, collage_probability=0.5)
     made = []
     monkeypatch.setattr(run, "SceneViews", lambda folder, source, scene, **kwargs: made.append(scene))
-    run._network_scenes(dataclasses.replace(config, network_scene=own), tmp_path)
+    plan = prepare(
+        dataclasses.replace(config, network_scene=own), tmp_path, ("blur",), allow_config_change=False
+    )
+    run._network_scenes(plan)
     assert made == [own] * 2
-
-
-def test_views_are_counted():
-    with pytest.raises(ValueError, match="scene_views must not be negative, got -1"):
-        StageConfig(steps=1, scene_views=-1)
 
 
 def test_step_labels_by_the_true_radius():
@@ -149,7 +131,7 @@ def test_depth_edges_of_scenes_come_first_and_are_labelled_so(rng):
     radius[0, 1, :, 20:] = 4.0
     examples = jax.jit(
         lambda keys: composites.scene_depth_examples(
-            keys, views, radius, points=20, depth_share=0.25, margin=10
+            keys, views, radius, points=20, depth_fraction=0.25, margin=10
         )
     )(jax.random.split(jax.random.key(0), 1))
     labels, valid = np.asarray(examples.label), np.asarray(examples.points.valid)

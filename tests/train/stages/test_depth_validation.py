@@ -13,7 +13,7 @@ def test_average_precision_of_hand_made_cases():
     assert average_precision(np.array([0.5]), np.array([0])) == 0.0
 
 
-def test_average_precision_of_chance_is_the_share_of_positives(rng):
+def test_average_precision_of_chance_is_the_fraction_of_positives(rng):
     score, label = rng.random(20_000), (rng.random(20_000) < 0.2).astype(int)
     assert average_precision(score, label) == pytest.approx(0.2, abs=0.02)
 

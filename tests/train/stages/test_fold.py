@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -7,14 +8,19 @@ import numpy as np
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.defocus_net import DefocusNet
 from train.stages.fold import fold_batch_norm
+from train.stages.forward import init_variables
 
-NETWORK = NetworkConfig(width=8, hidden=(12, 10), normalisation="batch", level_head="ordinal")
+NETWORK = NetworkConfig(width=4, hidden=(6, 5), normalisation="batch", level_head="ordinal")
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def classify(network, variables, patches):
+    return DefocusNet(network).apply(variables, patches, method=DefocusNet.classify_patches)
 
 
 def trained(network, rng):
     """Variables whose statistics and affine parameters are far from 0 and 1."""
-    patch = jnp.zeros((1, 41, 41, 3))
-    variables = DefocusNet(network).init(jax.random.key(0), patch, method=DefocusNet.classify_patches)
+    variables = init_variables(jax.random.key(0), network)
     return jax.tree.map(
         lambda leaf: leaf + jnp.asarray(rng.uniform(0.1, 0.5, leaf.shape), leaf.dtype), variables
     )
@@ -23,10 +29,10 @@ def trained(network, rng):
 def test_folded_weights_compute_the_same(rng):
     variables = trained(NETWORK, rng)
     patches = jnp.asarray(rng.random((3, 41, 41, 3)), jnp.float32)
-    expected = DefocusNet(NETWORK).apply(variables, patches, method=DefocusNet.classify_patches)
+    expected = classify(NETWORK, variables, patches)
     params, network = fold_batch_norm(variables["params"], variables["batch_stats"], NETWORK)
     assert network == dataclasses.replace(NETWORK, normalisation="bias")
-    got = DefocusNet(network).apply({"params": params}, patches, method=DefocusNet.classify_patches)
+    got = classify(network, {"params": params}, patches)
     for one, other in zip(got, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * float(jnp.abs(other).max()))
 

@@ -11,7 +11,9 @@ from jaxblur.network.config import NetworkConfig
 from jaxblur.network.defocus_net import apply
 from train.stages import forward
 
-NETWORK = NetworkConfig(normalisation="batch", level_head="ordinal", input_offset=0.5, input_scale=3.0)
+NETWORK = NetworkConfig(
+    width=6, hidden=(8, 8), normalisation="batch", level_head="ordinal", input_offset=0.5, input_scale=3.0
+)
 VIEWS, SIDE = 2, 12  # px of a view without its margin
 
 
@@ -35,10 +37,10 @@ def test_few_points_are_read_as_many(variables: Any, logits: Any) -> None:
     views = jnp.asarray(rng.uniform(size=(VIEWS, side, side, 3)), jnp.float32)
     many = jnp.asarray(rng.integers(SIDE, size=(VIEWS, forward.FEW + 1, 2)), jnp.int32)
     few = many[:, : forward.FEW]
-    dense, patchwise = (
-        apply(variables, NETWORK, logits, views, points, jnp.ones(points.shape[:2], bool))
-        for points in (many, few)
+    both = jax.jit(
+        lambda points: apply(variables, NETWORK, logits, views, points, jnp.ones(points.shape[:2], bool))
     )
+    dense, patchwise = both(many), both(few)
     dense = dense.reshape(VIEWS, forward.FEW + 1, -1)[:, : forward.FEW].reshape(patchwise.shape)
     spread = np.ptp(dense, axis=0).max()  # from point to point
     assert spread > 1e-3
@@ -51,17 +53,21 @@ def test_batch_statistics_leave_out_points_that_are_not_there(variables: Any) ->
     views = jnp.asarray(rng.uniform(size=(1, side, side, 3)), jnp.float32)
     points = jnp.asarray(rng.integers(SIDE, size=(1, 3, 2)), jnp.int32)
 
-    def mean_of_trunk(valid: list[bool]) -> np.ndarray:
+    @jax.jit
+    def mean_of(valid: jax.Array) -> jax.Array:
         _, updates = forward.DefocusNet(NETWORK).apply(
             variables,
             views,
             points,
-            jnp.asarray([valid]),
+            valid,
             True,
             method=forward.blur_logits,
             mutable=["batch_stats"],
         )
-        return np.asarray(updates["batch_stats"]["b"]["trunk"]["convolutions_0"]["normalise"]["mean"])
+        return updates["batch_stats"]["b"]["trunk"]["convolutions_0"]["normalise"]["mean"]
+
+    def mean_of_trunk(valid: list[bool]) -> np.ndarray:
+        return np.asarray(mean_of(jnp.asarray([valid])))
 
     each = [mean_of_trunk([place == kept for place in range(3)]) for kept in range(3)]
     assert not np.allclose(each[0], each[1], rtol=1e-3)

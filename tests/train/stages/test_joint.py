@@ -1,5 +1,4 @@
 import dataclasses
-import json
 
 import jax
 import jax.numpy as jnp
@@ -7,44 +6,43 @@ import numpy as np
 import pytest
 
 import jaxblur
-from jaxblur.multiscale import fuse
-from jaxblur.network.config import NetworkConfig
+from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.network.weights import Weights
 from jaxblur.runtime import parallel
-from tests.train.tiny import tiny_config, write_photos
-from train import run as training
-from train.config import JointConfig
-from train.export import trained
-from train.scenes.compose import scene_source
-from train.scenes.views import SceneViews
-from train.stages import forward
+from train.stages import forward, readings
 from train.stages.joint import JointStage
 
-
-@pytest.fixture(autouse=True)
-def standard_promotion():
-    with jax.numpy_dtype_promotion("standard"):  # optax promotes its step counter
-        yield
+pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    """Four scenes per step, untrained networks without batch normalisation."""
-    config = tiny_config(write_photos(tmp_path_factory.mktemp("photos")))
-    optimiser = dataclasses.replace(config.joint.optimiser, warmup_steps=1, decay_share=0.0)
-    config = dataclasses.replace(
-        config, joint=dataclasses.replace(config.joint, scenes=4, steps=2, optimiser=optimiser)
-    )
-    network = dataclasses.replace(config.network, normalisation="bias", pyramid=True, width=4, hidden=(4, 4))
+class Scenes:
+    """Composed scenes in the place of `SceneViews`: views of 96 px have two scales."""
+
+    def __init__(self, side):
+        rng = np.random.default_rng(3)
+        blocks = rng.integers(0, 255, (2, side // 8, side // 8, 3)).astype(np.uint8)
+        self.views = np.kron(blocks, np.ones((1, 8, 8, 1), np.uint8))
+        self.radius = rng.uniform(0.5, 6, (2, side, side)).astype(np.float16)
+
+    def __len__(self):
+        return 2
+
+    def scene(self, number):
+        return {"view": self.views[number], "radius": self.radius[number]}
+
+    def whole(self, step, places):
+        chosen = [place % 2 for place in places]
+        return {"view": self.views[chosen], "radius": self.radius[chosen]}
+
+
+def make_stage(config, side):
+    """Two scenes per step, untrained networks without batch normalisation."""
+    optimiser = dataclasses.replace(config.joint.optimiser, warmup_steps=1, decay_fraction=0.0)
+    joint = dataclasses.replace(config.joint, scenes_per_step=2, steps=2, optimiser=optimiser)
+    network = dataclasses.replace(config.network, normalisation="bias")
     params = dict(forward.init_variables(jax.random.key(0), network)["params"])
-    weights = Weights(
-        {"params": {**params, "spread": fuse.init_parameters(network, jax.random.key(0))}}, network
-    )
-    folder, source = tmp_path_factory.mktemp("scenes"), scene_source(config.data, config.network_scene)
-    scenes = [
-        SceneViews(folder, source, config.network_scene, count=8, split=s) for s in ("train", "held_out")
-    ]
-    return JointStage(config, weights, tuple(scenes))
+    weights = Weights({"params": params}, network, {}, init_parameters(network, jax.random.key(0)))
+    return JointStage(dataclasses.replace(config, joint=joint), weights, (Scenes(side), Scenes(side)))
 
 
 def take_step(stage, devices):
@@ -55,32 +53,48 @@ def take_step(stage, devices):
     return parallel.unreplicate(state), parallel.unreplicate(metrics)
 
 
-def test_the_map_teaches_every_part_and_four_devices_take_the_step_of_one(stage):
+def test_the_map_teaches_every_part(config):
+    """On one scale: more of them repeat the same program."""
+    stage = make_stage(config, 64)
     one, metrics = take_step(stage, jax.devices()[:1])
-    four, others = take_step(stage, jax.devices()[:4])
-    assert metrics["loss"][1] == others["loss"][1] == 4
-    np.testing.assert_allclose(metrics["loss"][0], others["loss"][0], rtol=1e-4)
+    assert metrics["loss"][1] == 2
     start = stage.init(jax.random.key(0)).params
-    for part in ("f1", "f2", "b", "e", "spread"):
-        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(four.params[part]))
+    for part in ("f1", "f2", "b", "e", "multiscale"):
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one.params[part]))
         moved = [
             np.abs(a - b).max()
             for a, b in zip(jax.tree.leaves(one.params[part]), jax.tree.leaves(start[part]), strict=True)
         ]
         assert max(moved) > 1e-6, part
+    trained = stage.averaged(one)
+    assert isinstance(trained, Weights) and trained.network == stage.network
+    jax.tree.map(np.testing.assert_array_equal, trained.multiscale, one.average["multiscale"])
+    assert set(trained.variables["params"]) == {"f1", "f2", "b", "e"}
 
 
-def test_the_loss_is_that_of_the_estimate(stage):
+@pytest.mark.slow  # the program is compiled twice, for one device and for two
+def test_two_devices_take_the_step_of_one(config):
+    stage = make_stage(config, 64)
+    one, metrics = take_step(stage, jax.devices()[:1])
+    two, others = take_step(stage, jax.devices()[:2])
+    assert metrics["loss"][1] == others["loss"][1] == 2
+    np.testing.assert_allclose(metrics["loss"][0], others["loss"][0], rtol=1e-4)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=3e-4), one.params, two.params)
+
+
+def test_the_loss_is_that_of_the_estimate(config):
     """Map and loss by way of `jaxblur.estimate`, which shares no code with the stage above the networks."""
-    batch = stage.batch(0)
+    stage = make_stage(config, 96)
+    batch, state = stage.batch(0), stage.init(jax.random.key(0))
     view, truth = batch["view"][0], batch["radius"][0].astype(np.float32)
-    params = stage.init(jax.random.key(0)).params
-    result = jaxblur.estimate(view, Weights({"params": params}, stage.network))
-    _, metrics = jax.jit(stage._loss)(params, view, batch["radius"][0])
-    np.testing.assert_allclose(metrics["error_px"], np.abs(result.radius - truth).mean(), rtol=1e-4)
+    result = jaxblur.estimate(view, stage.averaged(state))
+    error = np.abs(result.radius - truth).mean()
+    _, metrics = jax.jit(stage._loss)(state.params, view, batch["radius"][0])
+    np.testing.assert_allclose(metrics["error_px"], error, rtol=1e-4)
 
 
-def test_readings_count_in_pixels_of_their_scale(stage):
+def test_readings_count_in_pixels_of_their_scale(config):
+    stage = make_stage(config, 96)
     truth = jnp.full((96, 96), 3.0).at[0, 0].set(40.0)
     edges = {0: np.zeros((96, 96), bool), 1: np.zeros((48, 48), bool)}
     edges[0][0, :2] = edges[1][3, 3] = True
@@ -91,28 +105,9 @@ def test_readings_count_in_pixels_of_their_scale(stage):
     assert float(stage._reading_error(scene, truth)) == pytest.approx(wanted, rel=1e-6)
 
 
-def test_a_run_with_all_four_stages_ends_in_weights_that_estimate(tmp_path):
-    config = tiny_config(write_photos(tmp_path))
-    config = dataclasses.replace(
-        config,
-        network=NetworkConfig(width=4, hidden=(4, 4), normalisation="batch", level_head="ordinal"),
-        joint=JointConfig(steps=1, scenes=8),
-    )
-    start = tmp_path / "start.safetensors"
-    variables = forward.init_variables(jax.random.key(1), config.network)
-    trained.save_variables(start, variables)
-    config = dataclasses.replace(config, initial=start)
-    stages, options = ("dense", "joint"), training.RunOptions(save_every=1)
-    folder = tmp_path / "run"
-    joint = jaxblur.load_weights(training.run(config, folder, options, stages=stages))
-    facts = json.loads(joint.metadata["facts"])
-    assert facts["dense_steps"] == 2 and facts["joint_steps"] == 1 and "joint_validation" in facts
-    own = {k: {p: tree.get(p, {}) for p in ("f1", "b", "f2", "e")} for k, tree in variables.items()}
-    before, _ = trained.assemble(own, own, config.network)
-    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), joint.variables["params"]["b"], before["b"])
-    assert 0 < max(jax.tree.leaves(moved)) < 1e-3
-    with pytest.raises(ValueError, match="goes on from the stage dense, which is not among edges,joint"):
-        training.run(config, folder, options, stages=("edges", "joint"))
-    without = {name: dataclasses.replace(getattr(config, name), scene_views=0) for name in ("blur", "edges")}
-    with pytest.raises(ValueError, match="composed scenes, got the preset smoke without"):
-        training.run(dataclasses.replace(config, scenes=0, **without), folder, options, stages=stages)
+def test_hosts_share_the_scenes_of_a_step(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    assert readings.own_scenes(8) == range(4, 8)
+    with pytest.raises(ValueError, match="must be a multiple of the number of processes 2, got 3"):
+        readings.own_scenes(3)

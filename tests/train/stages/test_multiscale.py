@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from jaxblur.multiscale import fuse
-from tests.train.tiny import tiny_config, write_photos
-from train import __main__ as command
-from train.config import DenseConfig
+from jaxblur.multiscale.parameters import init_parameters
+from tests.train.tiny import tiny_config
 from train.stages import map_loss, multiscale
+
+conclude = jax.jit(fuse.conclude)
 
 
 def test_near_steps_is_where_the_radius_jumps():
@@ -33,17 +34,22 @@ def test_right_is_within_half_a_pixel_or_a_quarter(radius, truth, right):
 @pytest.fixture
 def stage():
     """A stage without its readings: scenes are made by hand."""
-    made = multiscale.DenseStage.__new__(multiscale.DenseStage)
+    made = multiscale.MultiscaleStage.__new__(multiscale.MultiscaleStage)
     config = tiny_config(None)
-    made.config, made.stage, made.network = config, config.dense, config.network
+    made.config, made.stage, made.network = config, config.multiscale, config.network
     return made
+
+
+@pytest.fixture
+def parameters(stage):
+    return init_parameters(stage.network, jax.random.key(0))
 
 
 def scene(rng, value, *, reading=None):
     """A scene of one radius (px, up to 6), read as `reading` at a tenth of its pixels."""
     reading = value if reading is None else reading
     edges = rng.random((40, 50)) < 0.1
-    planes = {"radius": reading, "spread": 0.1, "reliability": 1.0, "depth": 0.0}
+    planes = {"radius": reading, "deviation": 0.1, "reliability": 1.0, "depth": 0.0}
     return {
         "radius": np.full((40, 50), value, np.float32),
         "across": np.zeros((40, 50), np.float16),
@@ -53,12 +59,12 @@ def scene(rng, value, *, reading=None):
     }
 
 
-def test_errors_add_up(stage, rng):
-    parameters = fuse.init_parameters(stage.network, jax.random.key(0))
+def test_errors_add_up(stage, parameters, rng):
     one = scene(rng, 3.0, reading=3.5)
-    smoothed = stage._smooth(parameters, one)
-    sums = {k: np.asarray(v) for k, v in multiscale._errors(parameters, *smoothed, one["radius"]).items()}
-    radius, _ = fuse.conclude(parameters, *smoothed)
+    smoothed = jax.jit(stage._smooth)(parameters, one)
+    errors = jax.jit(multiscale._errors)(parameters, *smoothed, one["radius"])
+    sums = {k: np.asarray(v) for k, v in errors.items()}
+    radius, _ = conclude(parameters, *smoothed)
     assert 3.4 < float(radius.min()) <= float(radius.max()) < 3.7
     assert sums["pixels"] == 2000 == sums["pixels_to_6"] == sums["pixels_by_bin"].sum()
     np.testing.assert_allclose(sums["relative"] * 4, sums["error"], rtol=1e-5)
@@ -67,26 +73,22 @@ def test_errors_add_up(stage, rng):
     np.testing.assert_allclose(sums["right_by_bin"].sum(), sums["right"], rtol=1e-5)
 
 
-def test_the_loss_teaches_map_and_confidence_apart(stage, rng):
+def test_the_loss_teaches_map_and_confidence_apart(stage, parameters, rng):
     """Gradient of the confidence's loss reaches its own parameters only; a perfect map leaves it alone."""
-    parameters = fuse.init_parameters(stage.network, jax.random.key(0))
-
-    def loss(parameters, one):
-        return stage._loss(parameters, one)[0]
-
-    wrong = jax.grad(loss)(parameters, scene(rng, 2.0, reading=4.0))
-    assert np.abs(wrong["confidence"]).max() > 0.1  # far off: less sure
+    loss = jax.jit(jax.value_and_grad(lambda parameters, one: stage._loss(parameters, one)[0]))
+    _, wrong = loss(parameters, scene(rng, 2.0, reading=4.0))
+    assert np.abs(wrong.confidence).max() > 0.1  # far off: less sure
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(wrong))
-    assert float(loss(parameters, scene(rng, 3.0))) < float(loss(parameters, scene(rng, 3.0, reading=4.5)))
+    right, off = (loss(parameters, one)[0] for one in (scene(rng, 3.0), scene(rng, 3.0, reading=4.5)))
+    assert float(right) < float(off)
 
 
 @pytest.mark.parametrize(("radius", "truth"), [(3.0, 3.0), (2.0, 4.0), (1.0, 14.0)])
-def test_large_errors_count_by_their_logarithm(stage, radius, truth):
-    parameters = fuse.init_parameters(stage.network, jax.random.key(0))
+def test_large_errors_count_by_their_logarithm(parameters, radius, truth):
     smoothed = jnp.asarray([1.0, radius, radius**2])[:, None, None] * jnp.ones((1, 6, 7))
     means = smoothed[:, 0, 0]
-    loss, metrics = map_loss.map_loss(parameters, smoothed, means, jnp.full((6, 7), truth))
-    _, sure = fuse.conclude(parameters, smoothed, means)
+    loss, metrics = jax.jit(map_loss.map_loss)(parameters, smoothed, means, jnp.full((6, 7), truth))
+    _, sure = conclude(parameters, smoothed, means)
     entropy = -np.log(sure if radius == truth else 1 - sure).mean()
     error = abs(radius - truth)
     assert float(loss) - entropy == pytest.approx(np.log(1 + error / (0.25 + truth / 8)), abs=0.02)
@@ -110,28 +112,3 @@ def test_hosts_share_a_batch_or_it_is_refused(stage, monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 3)
     with pytest.raises(ValueError, match="multiple of the number of processes 3, got 8"):
         stage.batch(0)
-
-
-def test_settings_are_checked():
-    with pytest.raises(ValueError, match="held_out must be at least 1, got 0"):
-        DenseConfig(held_out=0)
-
-
-def test_unknown_stages_are_one_line(tmp_path, capsys):
-    photos = write_photos(tmp_path)
-    status = command.main(
-        [
-            "--preset",
-            "smoke",
-            "--photos",
-            str(photos),
-            "--output",
-            str(tmp_path / "run"),
-            "--stages",
-            "blur,depth",
-        ]
-    )
-    captured = capsys.readouterr()
-    assert status == 2 and captured.err == (
-        "python -m train: stages must be some of blur,edges,dense,joint, got 'depth'\n"
-    )
