@@ -61,6 +61,12 @@ def estimate_stream(
     Raises:
       TypeError, ValueError: as `estimate`, after the results of all photos before; so does any error of `images`.
         Or the number of edge maps differs from that of the photos.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> photos = (np.random.default_rng(seed).random((64, 64, 3)) for seed in range(2))
+      >>> [result.radius.shape for result in jaxblur.estimate_stream(photos)]
+      [(64, 64), (64, 64)]
     """
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     local = jax.local_devices()  # this host's devices only: each host brings its own photos
@@ -126,6 +132,12 @@ def estimate_batch(
 
     Raises:
       TypeError, ValueError: as `estimate`; or the number of edge maps differs from that of the photos.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> photos = np.random.default_rng(0).random((2, 64, 64, 3))
+      >>> [result.radius.shape for result in jaxblur.estimate_batch(photos)]
+      [(64, 64), (64, 64)]
     """
     if edges is not None and len(edges) != len(images):
         raise ValueError(f"edges must be as many as images ({len(images)}), got {len(edges)}")

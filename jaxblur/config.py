@@ -45,6 +45,11 @@ class EdgeConfig:
 
     The two floors only matter on nearly featureless images and small crops, where the percentile would call sensor
     noise an edge; on the photos of the RTF set they change nothing.
+
+    Examples:
+      >>> import jaxblur
+      >>> more_edges = jaxblur.EdgeConfig(high_quantile=0.6)
+      >>> config = jaxblur.Config(edges=more_edges)
     """
 
     sigma: float = math.sqrt(2.0)  # of the smoothing Gaussian, px
@@ -65,7 +70,13 @@ class EdgeConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GuideConfig:
-    """Smoothing of the photo by itself: texture goes, object boundaries stay. The result guides the propagation."""
+    """Smoothing of the photo by itself: texture goes, object boundaries stay. The result guides the propagation.
+
+    Examples:
+      >>> import jaxblur
+      >>> jaxblur.MultiScale(guide=jaxblur.GuideConfig(sigma_s=5.0)).guide.sigma_s
+      5.0
+    """
 
     sigma_s: float = 7.0  # px
     sigma_r: float = 0.5  # in units of the image range [0, 1]
@@ -78,7 +89,13 @@ class GuideConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PropagationConfig:
-    """Propagation of edge blur by the domain transform (Gastal and Oliveira 2011; paper, section III-C)."""
+    """Propagation of edge blur by the domain transform (Gastal and Oliveira 2011; paper, section III-C).
+
+    Examples:
+      >>> import jaxblur
+      >>> near = jaxblur.PropagationConfig(sigma_s=10.0)
+      >>> config = jaxblur.Config(propagation=jaxblur.SingleScale(filter=near))
+    """
 
     sigma_s: float | None = None  # px; None: sigma_s_fraction of the shorter side
     sigma_s_fraction: float = 1 / 8
@@ -105,6 +122,10 @@ class SingleScale:
 
     `readout` turns the 23 probabilities of an edge point into a radius: the most probable level, or the expectation
     over levels. `weighting` is the weight of an edge point in the propagation: 1, or how sure B-Net is of it.
+
+    Examples:
+      >>> import jaxblur
+      >>> config = jaxblur.Config(propagation=jaxblur.SingleScale(readout="argmax"))
     """
 
     readout: Readout = "expectation"
@@ -122,6 +143,10 @@ class MultiScale:
     """This project's way: the networks read the photo and its smaller copies, and a trained fusion makes the map.
 
     Its other settings are parameters of the weights (`multiscale.parameters.MultiscaleParameters`).
+
+    Examples:
+      >>> import jaxblur
+      >>> config = jaxblur.Config(propagation=jaxblur.MultiScale())  # an error with weights that lack the stage
     """
 
     guide: GuideConfig = GuideConfig()
@@ -137,6 +162,12 @@ class Config:
     changes and gains). A CPU knows float32 and bfloat16, which is faster only where its instructions include it.
 
     `recursion` is the form of the recursive filter; both give the same numbers up to rounding.
+
+    Examples:
+      >>> import dataclasses, jaxblur
+      >>> config = dataclasses.replace(jaxblur.PUBLISHED, precision="bfloat16")
+      >>> config.propagation.readout
+      'argmax'
     """
 
     edges: EdgeConfig = EdgeConfig()

@@ -60,6 +60,13 @@ def estimate(
 
     References:
       Karaali, Harte, Jung, Deep Multi-Scale Feature Learning for Defocus Blur Estimation, IEEE TIP 2022.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> image = np.random.default_rng(0).random((64, 64, 3))  # or a path, or a Pillow image
+      >>> result = jaxblur.estimate(image)
+      >>> result.radius.shape, result.radius.dtype
+      ((64, 64), dtype('float32'))
     """
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     photo, given = prepare(image, edges, levels)
@@ -89,6 +96,14 @@ def classify_edges(
 
     Raises:
       TypeError, ValueError, OSError: as `estimate`.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> image = np.random.default_rng(0).random((64, 64, 3))
+      >>> edges = np.asarray(jaxblur.detect_edges(image))
+      >>> points, probabilities = jaxblur.classify_edges(image, jaxblur.load_weights(), edges)
+      >>> len(points) == int(edges.sum()), probabilities.blur.shape[1], probabilities.depth.shape[1]
+      (True, 23, 2)
     """
     photo, given = prepare(image, edges)
     tiles = size_bucket(photo.shape[0], photo.shape[1], max_tile=tile)
@@ -128,6 +143,14 @@ def estimate_padded(
 
     Raises:
       ValueError: `config` asks for multiscale fusion, and the weights have no parameters for it.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp, jaxblur
+      >>> weights, tiles = jaxblur.load_weights(), jaxblur.size_bucket(64, 64)
+      >>> image, size = jax.random.uniform(jax.random.key(0), (64, 64, 3)), jnp.asarray([64, 64])
+      >>> program = jax.jit(jaxblur.estimate_padded, static_argnames=("tiles", "config"))
+      >>> program(weights, image, size, None, tiles=tiles).radius.shape
+      (64, 64)
     """
     stages = InProgram(weights, size, config)
     given = None if edges is None else edges & inside_mask(image.shape, size)

@@ -24,6 +24,12 @@ class BlurEstimate(NamedTuple):
       edges: (H, W) bool, where the networks were asked.
       depth_edges: (H, W) bool, edges that E-Net calls occlusion boundaries; no blur is read there.
       sparse_radius: (H, W) float32, what B-Net reads at the other (pattern) edges, px; NaN elsewhere.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> result = jaxblur.estimate(np.full((64, 64, 3), 0.5))  # a blank photo: nothing to read blur at
+      >>> bool(result.edges.any()), float(result.confidence.max())
+      (False, 0.0)
     """
 
     radius: Any
@@ -44,12 +50,23 @@ def in_focus(radius: Any, confidence: Any) -> np.ndarray:
     Args:
       radius: (H, W) disk radius, px, as in `BlurEstimate`.
       confidence: (H, W) in [0, 1].
+
+    Examples:
+      >>> import jaxblur
+      >>> jaxblur.in_focus([[0.5, 0.5, 3.0]], [[0.9, 0.2, 0.9]])
+      array([[ True, False, False]])
     """
     return (np.asarray(radius) <= IN_FOCUS_RADIUS) & is_sure(confidence)
 
 
 def fraction_in_focus(radius: Any, confidence: Any) -> float:
-    """Fraction of the sure pixels that are in focus; NaN if none is sure. Arguments as for `in_focus`."""
+    """Fraction of the sure pixels that are in focus; NaN if none is sure. Arguments as for `in_focus`.
+
+    Examples:
+      >>> import jaxblur
+      >>> jaxblur.fraction_in_focus([[0.5, 0.5, 3.0]], [[0.9, 0.2, 0.9]])  # the second pixel is not sure
+      0.5
+    """
     sure = np.count_nonzero(is_sure(confidence))
     return np.count_nonzero(in_focus(radius, confidence)) / sure if sure else math.nan
 

@@ -36,6 +36,11 @@ def radius_to_sigma(radius: Float[Array, "..."]) -> Float[Array, "..."]:
     References:
       D'Andres, Salvador, Kochale, Susstrunk, "Non-Parametric Blur Map Regression for Depth of Field
       Extension", IEEE TIP 2016.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> jaxblur.radius_to_sigma(np.float32([0.5, 2.0, 6.0])).round(3).tolist()
+      [...]
     """
     return _convert("radius", radius, TABLE_RADIUS, TABLE_SIGMA)
 
@@ -51,6 +56,11 @@ def sigma_to_radius(sigma: Float[Array, "..."]) -> Float[Array, "..."]:
 
     Raises:
       TypeError: `sigma` is not floating-point.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> jaxblur.sigma_to_radius(np.float32([0.3, 1.125, 3.275])).round(3).tolist()
+      [...]
     """
     return _convert("sigma", sigma, TABLE_SIGMA, TABLE_RADIUS)
 

@@ -50,6 +50,13 @@ def detect_edges(
     References:
       Canny, A Computational Approach to Edge Detection, IEEE TPAMI 1986. The edge maps published with
       Karaali, Harte and Jung, IEEE TIP 2022, are those of `EdgeConfig(high_floor=0, low_floor=0)`.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> image = np.zeros((16, 16), np.uint8)
+      >>> image[:, 8:] = 255  # a step between columns 7 and 8
+      >>> jaxblur.detect_edges(image)[8].nonzero()[0].tolist()
+      [7]
     """
     image = to_float(image)
     value = brightness(image)

@@ -60,6 +60,12 @@ def size_bucket(height: int, width: int, *, max_tile: int = MAX_TILE) -> Tiles:
 
     Returns:
       Tiles that hold the photo: as few as `max_tile` allows, with sides that are multiples of 64 px.
+
+    Examples:
+      >>> import jaxblur
+      >>> tiles = jaxblur.size_bucket(600, 800)
+      >>> tiles.rows, tiles.columns, tiles.shape
+      (2, 2, (640, 832))
     """
 
     def along(length: int) -> tuple[int, int]:

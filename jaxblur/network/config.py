@@ -12,6 +12,11 @@ class ColumnConfig:
 
     `size` is the side of the patch it reads. `shift` moves that patch off the centre of the edge point, px down and
     right: 0 except for the published weights, which were trained with patches one pixel off.
+
+    Examples:
+      >>> from jaxblur import ColumnConfig
+      >>> ColumnConfig(size=15, layers=("conv3", "conv3", "conv3", "conv3")).stride
+      1
     """
 
     size: int
@@ -49,6 +54,12 @@ class NetworkConfig:
     normalisation ("batch", while training). `level_head` says how Classification Network I codes its levels: one logit
     each ("softmax"), or one for each "blurrier than level k" ("ordinal"). Inputs are (image - input_offset) *
     input_scale.
+
+    Examples:
+      >>> from jaxblur import NetworkConfig
+      >>> network = NetworkConfig(width=32)
+      >>> network.patch_size, network.levels[:3]
+      (41, (0.5, 0.75, 1.0))
     """
 
     columns: tuple[ColumnConfig, ...] = (_COLUMN_41, _COLUMN_27, _COLUMN_15)

@@ -34,7 +34,15 @@ class EdgePoints(NamedTuple):
 
 
 class PointProbabilities(NamedTuple):
-    """What the networks say of each edge point; zero at places not taken."""
+    """What the networks say of each edge point; zero at places not taken.
+
+    Examples:
+      >>> import numpy as np, jaxblur
+      >>> probabilities = jaxblur.PointProbabilities(blur=np.full((5, 23), 1 / 23), depth=np.full((5, 2), 0.5))
+      >>> levels = np.asarray(jaxblur.NetworkConfig().levels)
+      >>> (probabilities.blur @ levels).round(2).tolist()  # expected radius of five points, px
+      [3.25, 3.25, 3.25, 3.25, 3.25]
+    """
 
     blur: Float[Array, "k levels"]  # Classification Network I
     depth: Float[Array, "k 2"]  # Classification Network II: pattern edge, depth edge

@@ -21,6 +21,13 @@ class Weights:
       network: the architecture, with crop offsets, input scaling and blur levels (disk radius, px).
       metadata: strings on origin, licence, training; free keys.
       multiscale: parameters of the fusion, `multiscale.parameters.MultiscaleParameters`; None for the networks alone.
+
+    Examples:
+      >>> import jaxblur
+      >>> weights = jaxblur.load_weights()
+      >>> networks_alone = jaxblur.Weights(weights.variables, weights.network)
+      >>> networks_alone.multiscale is None
+      True
     """
 
     variables: Any

@@ -241,6 +241,14 @@ def recursive_filter(
     References:
       E. S. L. Gastal and M. M. Oliveira, Domain Transform for Edge-Aware Image and Video Processing,
       SIGGRAPH 2011.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxblur
+      >>> step = jnp.zeros((32, 32)).at[:, 16:].set(1.0)
+      >>> blurred = jaxblur.recursive_filter(step, jnp.zeros((32, 32, 1)), sigma_s=4.0, sigma_r=0.5)
+      >>> kept = jaxblur.recursive_filter(step, step[..., None], sigma_s=4.0, sigma_r=0.05)
+      >>> bool(0.3 < blurred[16, 15] < 0.5), bool(kept[16, 15] < 0.01)  # the guide stops the second
+      (True, True)
     """
     check_rank("signal", signal, (2, 3), "(H, W, C) or (H, W)")
     check_rank("guide", guide, (3,), "(H, W, C)")

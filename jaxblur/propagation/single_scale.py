@@ -62,6 +62,14 @@ def propagate(
     Raises:
       TypeError: an array does not hold floating-point numbers.
       ValueError: the arrays or `size` do not fit together.
+
+    Examples:
+      >>> import jax.numpy as jnp, jaxblur
+      >>> nothing, image = jnp.zeros((32, 32)), jnp.full((32, 32, 3), 0.5)
+      >>> weight = nothing.at[16, 16].set(1.0)  # one edge point, of radius 2 px
+      >>> radius, confidence = jaxblur.propagate(2 * weight, weight, nothing, image)
+      >>> round(float(radius.min()), 3), round(float(radius.max()), 3)
+      (2.0, 2.0)
     """
     check_rank("image", image, (3,), "(H, W, C)")
     check_not_empty("image", image)

@@ -9,10 +9,18 @@ from scipy.fft import next_fast_len
 from jaxblur._checks import check_float, check_not_empty, check_rank, is_concrete
 
 Border = Literal["valid", "reflect"]
+"""What happens at the border of an image, see `convolve`."""
 
 
 def srgb_to_linear(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Linear light of sRGB-encoded values (IEC 61966-2-1); below 0 the straight part of the curve goes on."""
+    """Linear light of sRGB-encoded values (IEC 61966-2-1); below 0 the straight part of the curve goes on.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import srgb_to_linear
+      >>> srgb_to_linear(jnp.asarray([0.0, 0.5, 1.0])).round(3).tolist()
+      [...]
+    """
     check_float("image", image)
     steep = image > 0.04045
     power = ((jnp.where(steep, image, 1.0) + 0.055) / 1.055) ** 2.4
@@ -20,7 +28,14 @@ def srgb_to_linear(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 def linear_to_srgb(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """sRGB-encoded values of linear light, the inverse of `srgb_to_linear`."""
+    """sRGB-encoded values of linear light, the inverse of `srgb_to_linear`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import linear_to_srgb
+      >>> linear_to_srgb(jnp.asarray([0.0, 0.5, 1.0])).round(3).tolist()
+      [...]
+    """
     check_float("image", image)
     steep = image > 0.0031308
     power = 1.055 * jnp.where(steep, image, 1.0) ** (1 / 2.4) - 0.055
@@ -64,6 +79,12 @@ def convolve(
       TypeError: `image` does not hold floating-point numbers.
       ValueError: wrong number of dimensions, an even or non-square kernel, an unknown border, or an image
         smaller than the kernel with "valid".
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import convolve, disk_kernel
+      >>> convolve(jnp.ones((16, 16, 3)), disk_kernel(2.0, size=5)).shape
+      (12, 12, 3)
     """
     check_float("image", image)
     check_rank("image", image, (3,), "(H, W, C)")
@@ -88,7 +109,14 @@ def convolve(
 
 
 def valid_part(values: Shaped[Array, "h w *rest"], *, size: int) -> Shaped[Array, "h2 w2 *rest"]:
-    """The part of a map that border "valid" leaves with a kernel of `size`: size // 2 px off each side."""
+    """The part of a map that border "valid" leaves with a kernel of `size`: size // 2 px off each side.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import valid_part
+      >>> valid_part(jnp.ones((16, 16)), size=5).shape
+      (12, 12)
+    """
     half = size // 2
     return values[half : values.shape[0] - half, half : values.shape[1] - half]
 
@@ -116,6 +144,13 @@ def blur(
     Raises:
       TypeError: `image` does not hold floating-point numbers.
       ValueError: as in `convolve`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import blur, disk_kernel
+      >>> step = jnp.zeros((9, 9, 3)).at[:, 5:].set(1.0)
+      >>> blur(step, disk_kernel(1.0, size=3), border="reflect")[4, 3:7, 0].round(2).tolist()
+      [...]
     """
     check_float("image", image)
     return from_light(convolve(to_light(image, linear_light), kernel, border=border), linear_light)

@@ -35,6 +35,11 @@ def disk_kernel(radius: Float[Array, ""] | float, *, size: int) -> Float[Array, 
 
     Raises:
       ValueError: `size` is not odd and positive, `radius` is negative or more than size / 2.
+
+    Examples:
+      >>> from jaxblur.synthesis import disk_kernel
+      >>> disk_kernel(1.0, size=3).round(2).tolist()
+      [...]
     """
     _check_kernel("radius", radius, size, reach=1.0)
     return _disk(_as_float(radius), size)
@@ -65,6 +70,11 @@ def gaussian_kernel(sigma: Float[Array, ""] | float, *, size: int) -> Float[Arra
 
     Raises:
       ValueError: `size` is not odd and positive, or `sigma` is negative.
+
+    Examples:
+      >>> from jaxblur.synthesis import gaussian_kernel
+      >>> gaussian_kernel(0.5, size=3).round(2).tolist()
+      [...]
     """
     _check_kernel("sigma", sigma, size, reach=0.0)
     s = jnp.maximum(_as_float(sigma), 1e-3)
@@ -99,6 +109,12 @@ def polygon_kernel(
     Raises:
       ValueError: `size` is not odd and positive, fewer than 3 blades, `radius` negative or too large for
         `size`.
+
+    Examples:
+      >>> from jaxblur.synthesis import polygon_kernel
+      >>> kernel = polygon_kernel(3.0, blades=6, size=9)
+      >>> kernel.shape, round(float(kernel.sum()), 4)
+      ((9, 9), 1.0)
     """
     if blades < 3:
         raise ValueError(f"blades must be at least 3, got {blades}")
@@ -139,6 +155,13 @@ def cat_eye_kernel(
     Raises:
       ValueError: `size` is not odd and positive, `radius` is negative or too large for `size`, or `shift` is not a
         vector shorter than 2.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import cat_eye_kernel
+      >>> kernel = cat_eye_kernel(3.0, shift=jnp.asarray([0.5, 0.0]), size=9)
+      >>> kernel.shape, round(float(kernel.sum()), 4)
+      ((9, 9), 1.0)
     """
     if jnp.shape(shift) != (2,):
         raise ValueError(f"shift must have shape (2,), got {tuple(jnp.shape(shift))}")

@@ -11,7 +11,14 @@ from jaxblur.synthesis.formation import Border, convolve, valid_part
 from jaxblur.synthesis.kernels import SHARP_RADIUS
 from jaxblur.synthesis.layers import check_stack
 
-PATTERN, DEPTH, IGNORE = 0, 1, -1
+PATTERN = 0
+"""Label of an edge point whose blur is well defined."""
+
+DEPTH = 1
+"""Label of an edge point at which an object ends and the blur changes."""
+
+IGNORE = -1
+"""Label of a pixel that is neither for sure."""
 
 # Distance, px, by which edges found in composites of photos miss the boundary that causes them: 0.5 or 0.9 px
 # at sharp ones, and up to about 3 px at a near layer's radius of 6 px.
@@ -61,6 +68,15 @@ def edge_labels(
       TypeError: `alphas` or `radii` do not hold floating-point numbers.
       ValueError: the parts of the stack do not fit together, not 0 <= max_same <= min_step, or as in
         `convolve`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import disk_kernel, edge_labels
+      >>> alphas = jnp.ones((2, 32, 32)).at[1, :, :16].set(0.0)  # the near layer covers the right half
+      >>> radii = jnp.asarray([3.0, 0.5])
+      >>> kernels = jnp.stack([disk_kernel(radius, size=7) for radius in (3.0, 0.5)])
+      >>> edge_labels(alphas, kernels, radii)[13, 8:18].tolist()  # 1: a depth edge, -1: not clear
+      [...]
     """
     check_stack(alphas, kernels=kernels, radii=radii)
     if not 0 <= max_same <= min_step:

@@ -44,6 +44,15 @@ def composite_layers(
     Raises:
       TypeError: `images` or `alphas` do not hold floating-point numbers.
       ValueError: the parts of the stack do not fit together, or as in `convolve`.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> from jaxblur.synthesis import composite_layers, disk_kernel
+      >>> images = jnp.stack([jnp.zeros((16, 16, 3)), jnp.ones((16, 16, 3))])  # white before black
+      >>> alphas = jnp.ones((2, 16, 16)).at[1, :, :8].set(0.0)  # it covers the right half
+      >>> kernels = jnp.stack([disk_kernel(0.5, size=5), disk_kernel(2.0, size=5)])
+      >>> composite_layers(images, alphas, kernels)[6, ::3, 0].round(2).tolist()
+      [...]
     """
     check_stack(alphas, kernels=kernels)
     check_float("images", images)
@@ -78,6 +87,13 @@ def layer_radius(
     Raises:
       TypeError: `alphas` or `radii` do not hold floating-point numbers.
       ValueError: the parts of the stack do not fit together.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import layer_radius
+      >>> alphas = jnp.ones((2, 4, 4)).at[1, :, :2].set(0.0)  # the near layer covers the right half
+      >>> layer_radius(alphas, jnp.asarray([0.5, 3.0]))[0].tolist()
+      [0.5, 0.5, 3.0, 3.0]
     """
     if jnp.ndim(radii) == 3:
         check_stack(alphas)

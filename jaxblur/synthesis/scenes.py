@@ -36,6 +36,13 @@ def plane_radius(
 
     Returns:
       Radius, px, (n, height + 2 margin, width + 2 margin), of the dtype of `planes`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import plane_radius
+      >>> slanted = jnp.asarray([[0.0, 0.0, 4.0]])  # in focus in the middle column
+      >>> plane_radius(slanted, height=1, width=5, max_radius=3.0)[0, 0].round(1).tolist()
+      [...]
     """
     check_float("planes", planes)
     check_rank("planes", planes, (2,), "(n, 3)")
@@ -88,6 +95,15 @@ def render_scene(
       TypeError: `images`, `alphas` or `planes` do not hold floating-point numbers.
       ValueError: the parts of the stack do not fit together, too few slices, an even or non-square kernel, or
         images smaller than it.
+
+    Examples:
+      >>> import functools, jax.numpy as jnp
+      >>> from jaxblur.synthesis import disk_kernel, render_scene
+      >>> images, alphas, planes = jnp.ones((1, 40, 40, 3)), jnp.ones((1, 40, 40)), jnp.asarray([[1.0, 0.0, 2.0]])
+      >>> kernel = functools.partial(disk_kernel, size=9)
+      >>> image, radius = render_scene(images, alphas, planes, kernel=kernel, max_radius=4.0)
+      >>> image.shape, radius.shape
+      ((32, 32, 3), (32, 32))
     """
     check_stack(alphas)
     check_float("images", images)

@@ -76,6 +76,13 @@ def add_noise(
     Raises:
       TypeError: `image` does not hold floating-point numbers.
       ValueError: `image` is not (H, W, C), or a strength is negative.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> from jaxblur.synthesis import add_noise
+      >>> noisy = add_noise(jax.random.key(0), jnp.full((64, 64, 3), 0.5), read=0.02)
+      >>> round(float(noisy.std()), 2)
+      0.02
     """
     check_float("image", image)
     check_rank("image", image, (3,), "(H, W, C)")
@@ -114,6 +121,13 @@ def soften(
     Raises:
       TypeError: `image` does not hold floating-point numbers.
       ValueError: `image` is not (H, W, 3), or a fraction is outside [0, 1].
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import soften
+      >>> step = jnp.zeros((4, 6, 3)).at[:, 3:].set(1.0)
+      >>> soften(step, luma=1.0, chroma=1.0)[2, :, 0].round(2).tolist()
+      [...]
     """
     _check_rgb(image)
     for name, fraction in (("luma", luma), ("chroma", chroma)):
@@ -142,6 +156,13 @@ def sharpen(image: Float[Array, "h w 3"], *, strength: Float[Array, ""] | float)
     Raises:
       TypeError: `image` does not hold floating-point numbers.
       ValueError: `image` is not (H, W, 3), or `strength` is negative.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import sharpen
+      >>> step = jnp.full((4, 6, 3), 0.25).at[:, 3:].set(0.75)
+      >>> sharpen(step, strength=0.5)[2, :, 0].round(2).tolist()
+      [...]
     """
     _check_rgb(image)
     if is_concrete(strength) and not float(strength) >= 0:
@@ -152,7 +173,14 @@ def sharpen(image: Float[Array, "h w 3"], *, strength: Float[Array, ""] | float)
 
 
 def quantise(image: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`image` clipped to [0, 1] and rounded to multiples of 1 / 255; its gradient is 0."""
+    """`image` clipped to [0, 1] and rounded to multiples of 1 / 255; its gradient is 0.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxblur.synthesis import quantise
+      >>> (255 * quantise(jnp.asarray([-0.1, 0.5, 1.2]))).tolist()
+      [...]
+    """
     check_float("image", image)
     return jnp.round(jnp.clip(image, 0.0, 1.0) * 255) / 255
 
@@ -185,6 +213,13 @@ def jpeg(
     Raises:
       TypeError: `image` does not hold floating-point numbers.
       ValueError: `image` is not (H, W, 3), or `quality` is less than 1.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> from jaxblur.synthesis import jpeg
+      >>> image = jax.random.uniform(jax.random.key(0), (16, 16, 3))
+      >>> [bool(abs(jpeg(image, quality) - image).max() > 0.1) for quality in (20.0, 101.0)]
+      [True, False]
     """
     _check_rgb(image)
     if is_concrete(quality) and not float(quality) >= 1:

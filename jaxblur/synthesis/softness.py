@@ -29,6 +29,13 @@ def soft_kernel(
 
     Returns:
       Kernel that sums to 1, shaped as `aperture` gives it.
+
+    Examples:
+      >>> import functools, jax.numpy as jnp
+      >>> from jaxblur.synthesis import disk_kernel, soft_kernel
+      >>> kernel = soft_kernel(functools.partial(disk_kernel, size=15), jnp.float32(3.0), softness=0.2)
+      >>> kernel.shape, round(float(kernel.sum()), 4)
+      ((15, 15), 1.0)
     """
     sigma = radius_to_sigma(radius)
     softness = jnp.asarray(softness, sigma.dtype)

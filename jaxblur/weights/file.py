@@ -92,6 +92,12 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
     Raises:
       FileNotFoundError: nothing lies there.
       ValueError: not a file of this kind, or damaged; one line says what is wrong.
+
+    Examples:
+      >>> import jaxblur
+      >>> weights = jaxblur.load_weights()
+      >>> len(weights.network.levels)
+      23
     """
     if path is None:
         shipped = resources.files("jaxblur.weights") / SHIPPED
@@ -117,6 +123,12 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
 
     Raises:
       OSError: the folder cannot be written.
+
+    Examples:
+      >>> import jaxblur
+      >>> jaxblur.save_weights("copy.safetensors", jaxblur.load_weights())
+      >>> jaxblur.load_weights("copy.safetensors").network == jaxblur.load_weights().network
+      True
     """
     path = Path(path)
     flat = flatten_arrays(weights)
