@@ -157,7 +157,7 @@ def _mapped(config: Config, tiles: Tiles, with_edges: bool, devices: int) -> Any
     return alone
 
 
-def _groups(photos: Iterable[_Photo], size: int) -> Iterator[list[_Photo]]:
+def _groups(photos: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Photos of one program, `size` at a time; fewer where the first of them has waited long, and at the end.
 
     A large photo comes at once and alone.
