@@ -160,8 +160,8 @@ def test_reading_a_set_never_imports_tensorflow(tmp_path, make_dummy):
 def test_bad_options_are_refused():
     with pytest.raises(ValueError, match="reduce must be at least 1, got 0"):
         DatasetOptions(reduce=0)
-    with pytest.raises(ValueError, match="map_scale must be positive and finite, got 0"):
-        DatasetOptions(map_scale=0)
+    with pytest.raises(ValueError, match="map_scale must be positive and finite, got 0.0"):
+        DatasetOptions(map_scale=0.0)
     with pytest.raises(ValueError, match="data set must be one of rtf, .*, got 'nyu'"):
         load_dataset("nyu", Path("."), DatasetOptions())
     with pytest.raises(ValueError, match="folder: state what its maps hold, with --unit"):
