@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxblur.files import preview
 from jaxblur.files.images import read_image
+from jaxblur.files.names import result_name
 
 HEIGHT, GAP, EDGE = 300, 10, 16  # px of each photo, of white between them, and around them
 
@@ -35,8 +36,8 @@ def draw_gallery(photos: list[np.ndarray], maps: list[np.ndarray]) -> np.ndarray
 
 def main(photos: Path, results: Path, target: Path) -> None:
     """Draw the photos of a folder that have results, in the order of their names."""
-    paths = [path for path in sorted(photos.iterdir()) if (results / f"{path.name}.npz").exists()]
-    maps = [np.load(results / f"{path.name}.npz")["radius"] for path in paths]
+    paths = [path for path in sorted(photos.iterdir()) if (results / f"{result_name(path)}.npz").exists()]
+    maps = [np.load(results / f"{result_name(path)}.npz")["radius"] for path in paths]
     picture = draw_gallery([read_image(path) for path in paths], maps)
     cv2.imwrite(str(target), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 

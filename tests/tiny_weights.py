@@ -1,7 +1,5 @@
 """Documents run with tiny networks: what they show compiles in a moment, and is the same to look at."""
 
-import dataclasses
-
 import pytest
 
 import jaxblur

@@ -29,11 +29,12 @@ The answer, blur radius:
   the radius, in pixels of the photo, of the disk into which the lens spread
   each point: below 0.5 is sharp, 48 the most that can be told.
 
-Written to the output folder for a photo NAME (such as photo.jpg):
-  NAME.preview.png  the photo beside its blur map in colour, to look at
-  NAME.radius.tiff  the blur map, float32, px
+Written to the output folder for a photo NAME.jpg:
+  NAME_preview.png  the photo beside its blur map in colour, to look at
+  NAME_radius.tiff  the blur map, float32, px
   NAME.npz          NumPy arrays radius, confidence, edges, depth_edges,
                     sparse_radius
+  Other endings stay in the name: cat.png gives cat.png.npz.
 
 Written for all photos of the folder, also of earlier runs, summary.csv:
   photo and its size; percentiles of the radius and the fraction in focus
@@ -124,7 +125,7 @@ class Estimate:
     max_pixels: Annotated[int, tyro.conf.arg(metavar="COUNT")] = MAX_PIXELS
     """Pixels that a photo may have: a file that declares more is refused."""
     overlay: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
-    """Also write NAME.overlay.png: the edges on the photo, coloured by blur; depth edges in red."""
+    """Also write NAME_overlay.png: the edges on the photo, coloured by blur; depth edges in red."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from jaxblur import config, result
 from jaxblur.cli.options import Estimate
 from jaxblur.cli.report import complain, reason_of, say
 from jaxblur.files import images, levels, output, preview
-from jaxblur.files.names import shown
+from jaxblur.files.names import result_name, shown
 from jaxblur.files.table import Row, Summary
 from jaxblur.runtime import compile_cache, memory, signals
 
@@ -106,7 +106,7 @@ def _process(
 ) -> Row:
     """Estimate one photo, write its results and its row; the row says how it went."""
     start = time.perf_counter()
-    row, name = Row(photo=str(photo.resolve())), photo.name
+    row, name = Row(photo=str(photo.resolve())), result_name(photo)
     try:
         summary.check_free(name, row.photo)
         image = images.read_image(photo, max_pixels=command.max_pixels)
@@ -161,12 +161,12 @@ def _draw_results(
     """Ending and content of every result but the arrays."""
     drawn = preview.draw_preview(image, arrays["radius"], arrays["confidence"], title=title)
     results = {
-        ".radius.tiff": output.encode_image(".tiff", arrays["radius"]),
-        ".preview.png": output.encode_image(".png", drawn),
+        "_radius.tiff": output.encode_image(".tiff", arrays["radius"]),
+        "_preview.png": output.encode_image(".png", drawn),
     }
     if overlay:
         edges = (arrays["edges"], arrays["depth_edges"], arrays["sparse_radius"])
-        results[".overlay.png"] = output.encode_image(
+        results["_overlay.png"] = output.encode_image(
             ".png", preview.draw_overlay(image, *edges, title=title)
         )
     return results

@@ -5,8 +5,11 @@ from pathlib import Path
 
 
 def result_name(photo: Path) -> str:
-    """What the results of a photo are called: the photo's own file name, whatever else is in the call."""
-    return photo.name
+    """What the results of a photo are called: its file name, without .jpg, whatever else is in the call.
+
+    Other endings stay, so that cat.jpg and cat.png have results of their own.
+    """
+    return photo.stem if photo.suffix.lower() == ".jpg" else photo.name
 
 
 def same_file_key(name: str) -> str:

@@ -24,14 +24,14 @@ def photo(tmp_path, rng) -> Path:
 def test_one_photo(tmp_path, photo, capfd):
     out = tmp_path / "deep" / "out"
     assert run("estimate", photo, "--output", out) == 0
-    assert names(out) == {"photo.png.npz", "photo.png.radius.tiff", "photo.png.preview.png", "summary.csv"}
+    assert names(out) == {"photo.png.npz", "photo.png_radius.tiff", "photo.png_preview.png", "summary.csv"}
     with np.load(out / "photo.png.npz") as arrays:
         expected = fake_estimate(images.read_image(photo), None)
         assert set(arrays) == set(vars(expected))
         for name, array in arrays.items():
             np.testing.assert_array_equal(array, getattr(expected, name))
             assert array.dtype == (bool if name.endswith("edges") else np.float32)
-        radius = cv2.imread(str(out / "photo.png.radius.tiff"), cv2.IMREAD_UNCHANGED)
+        radius = cv2.imread(str(out / "photo.png_radius.tiff"), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(radius, arrays["radius"])
     printed = capfd.readouterr()
     assert printed.err == "" and printed.out == f"1 of 1 done, results in {out}\n"
@@ -70,7 +70,7 @@ def test_summary_is_empty_where_nothing_is_known(tmp_path, photo, monkeypatch):
 
 def test_overlay(tmp_path, photo):
     assert run("estimate", photo, "--output", tmp_path / "out", "--overlay") == 0
-    overlay = images.read_image(tmp_path / "out" / "photo.png.overlay.png")
+    overlay = images.read_image(tmp_path / "out" / "photo.png_overlay.png")
     assert (overlay == (255, 70, 85)).all(-1).sum() > 3
 
 
@@ -83,9 +83,9 @@ def test_folders_and_photos_are_done_once_each_under_their_own_names(tmp_path, r
         run("estimate", tmp_path / "a" / "x.jpg", tmp_path / "b", tmp_path / "b" / "x.png", "--output", out)
         == 0
     )
-    assert [row["name"] for row in summary(out)] == ["x.jpg", "x.png", "y.tif", "y_2.png"]
+    assert [row["name"] for row in summary(out)] == ["x", "x.png", "y.tif", "y_2.png"]
     assert [Path(row["photo"]).name for row in summary(out)] == ["x.jpg", "x.png", "y.tif", "y_2.png"]
-    assert {path.stem for path in out.glob("*.npz")} == {"x.jpg", "x.png", "y.tif", "y_2.png"}
+    assert {path.stem for path in out.glob("*.npz")} == {"x", "x.png", "y.tif", "y_2.png"}
 
 
 def test_edge_map(tmp_path, photo, rng, capfd):

@@ -114,7 +114,7 @@ def test_broken_pairs_are_told_not_lost(tmp_path, make_dummy):
     assert problems["e"] == "e.npy: knows the truth of no pixel"
     assert problems["f"] == "f.png: has no ground truth of the same name"
     assert problems["z"] == "z.npy: has no photo of the same name"
-    assert problems["g"].startswith("g.png: not an image")  # without its folder
+    assert problems["g"].startswith("g.png: not a picture")  # without its folder
 
 
 def test_the_version_follows_the_files(tmp_path, make_dummy):
