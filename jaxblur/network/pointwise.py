@@ -57,7 +57,7 @@ def edge_points(edges: Bool[Array, "h w"], *, capacity: int) -> EdgePoints:
 
 
 def read_projections(
-    projections: Mapping[int, Float[Array, "h w width"]], points: Int[Array, "k 2"]
+    projections: Mapping[int, Float[Array, "_ _ width"]], points: Int[Array, "k 2"]
 ) -> Float[Array, "k 5 5 width"]:
     """What the first convolution of b-NET or e-NET gives on the patch of each point, before its ReLU."""
     steps = jnp.arange(_READ, dtype=points.dtype)

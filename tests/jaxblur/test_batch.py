@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -130,13 +129,8 @@ def test_the_next_photos_are_read_while_the_first_ones_are_used(traces):
     results.close()
 
 
-class Item(NamedTuple):
-    index: int
-    program: str
-
-
 def grouped(programs, size):
-    items = [Item(i, program) for i, program in enumerate(programs)]
+    items = [batch._Photo(i, program, (), ()) for i, program in enumerate(programs)]
     return ["".join(f"{i.program}{i.index} " for i in group).strip() for group in batch._groups(items, size)]
 
 

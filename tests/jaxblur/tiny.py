@@ -28,14 +28,23 @@ TINY = NetworkConfig(
 def make_weights(network=TINY, *, gain=1.0):
     """Random weights of an architecture; a gain on the kernels makes readings differ from place to place."""
     patch = jnp.zeros((1, network.patch_size, network.patch_size, 3))
-    init = jax.jit(lambda key: DefocusNet(network).init(key, patch, method=DefocusNet.classify_patches))
-    variables = jax.tree.map(lambda leaf: gain * leaf if leaf.ndim > 1 else leaf, init(jax.random.key(3)))
-    return Weights(variables, network)
+
+    @jax.jit
+    def init(key):
+        variables = DefocusNet(network).init(key, patch, method=DefocusNet.classify_patches)
+        return jax.tree.map(lambda leaf: gain * leaf if leaf.ndim > 1 else leaf, variables)
+
+    return Weights(init(jax.random.key(3)), network)
+
+
+def plain_multiscale(network):
+    """Parameters of the fusion before training."""
+    return jax.jit(init_parameters, static_argnums=0)(network, jax.random.key(0))
 
 
 def add_multiscale(weights):
     """The same networks with parameters of the fusion that differ from the plain choices."""
-    plain = init_parameters(weights.network, jax.random.key(0))
+    plain = plain_multiscale(weights.network)
     last = 0.3 * jax.random.normal(jax.random.key(1), plain.guide["kernel_last"].shape)
     parameters = plain.replace(
         guide=plain.guide | {"kernel_last": last},

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 
 from jaxblur.multiscale import fuse
-from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.network.config import NetworkConfig
 from jaxblur.network.readout import EdgeReading, ScaleReading
+from tests.jaxblur.tiny import plain_multiscale
 
 NETWORK = NetworkConfig()
 WEIGH = jax.jit(fuse.weigh_reading, static_argnames=("network", "scale"))
@@ -17,7 +17,7 @@ LEVELS = np.asarray(NETWORK.levels)
 
 def some_parameters(rng, dtype=np.float32):
     """Not the plain choices: every entry matters."""
-    plain = init_parameters(NETWORK, jax.random.key(0))
+    plain = plain_multiscale(NETWORK)
     changed = jax.tree.map(lambda leaf: np.asarray(leaf) + 0.1 * rng.normal(size=leaf.shape), plain)
     changed = changed.replace(extent=np.log([1.5, 4.0, 9.0]))
     return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), changed)

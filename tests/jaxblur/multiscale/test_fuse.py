@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from jaxblur.multiscale import fuse
-from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.network.readout import EdgeReading, ScaleReading
 from tests.jaxblur.multiscale.fuse_oracle import (
     FUSE,
@@ -25,6 +24,7 @@ from tests.jaxblur.multiscale.fuse_oracle import (
     some_reading,
     some_readings,
 )
+from tests.jaxblur.tiny import plain_multiscale
 
 MIDDLE = 3.25  # of the levels, px
 SHAPE = (13, 10)
@@ -142,7 +142,7 @@ def test_units_of_radius_and_weight(rng):
 
 def test_a_reading_near_the_end_of_a_scale_counts_little():
     """Where the next scale knows better; and with one scale there is none."""
-    parameters = init_parameters(NETWORK, jax.random.key(0))
+    parameters = plain_multiscale(NETWORK)
     ends = np.float32([0.5, 3.0, 6.0])
     reading = EdgeReading(ends, np.full(3, 0.3, np.float32), np.ones(3, np.float32), np.zeros(3, np.float32))
 
@@ -159,7 +159,7 @@ def test_a_reading_near_the_end_of_a_scale_counts_little():
 
 def test_no_evidence_is_the_middle_without_confidence(rng):
     """And nothing is lost to NaN, in values or gradients."""
-    parameters, gradient = init_parameters(NETWORK, jax.random.key(0)), some_gradient(rng, (6, 7))
+    parameters, gradient = plain_multiscale(NETWORK), some_gradient(rng, (6, 7))
     reading = EdgeReading(*np.zeros((4, 6, 7), np.float32))
     none = np.zeros((6, 7), bool)
 
@@ -199,7 +199,7 @@ def test_padding_leaves_no_trace(rng):
 
 def test_a_depth_edge_stops_the_spreading():
     """Two sides, two radii: the certain depth edge between them keeps them apart."""
-    parameters = init_parameters(NETWORK, jax.random.key(0))
+    parameters = plain_multiscale(NETWORK)
     weight = np.zeros((5, 21), np.float32)
     weight[:, [2, 18]] = 1
     radius = np.where(np.arange(21) < 10, 1, 5).astype(np.float32) * np.ones_like(weight)
@@ -240,7 +240,7 @@ def test_a_photo_and_its_half_agree():
     maps = {}
     for factor, shape in [(1, (48, 200)), (0.5, (24, 100))]:
         readings, scales = oracle_photo(*shape, factor)
-        parameters = init_parameters(NETWORK, jax.random.key(0))
+        parameters = plain_multiscale(NETWORK)
         evidence = GATHER(parameters, readings, NETWORK, shape=shape, scales=np.int32(scales))
         middle = np.zeros(shape, np.float32)
         middle[:, shape[1] // 2] = 50  # the guide's border between the two sides

@@ -179,7 +179,7 @@ def test_a_cpu_becomes_as_many_devices_as_its_cores_divide_a_batch(rows, flags, 
     environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-c", program]
     done = subprocess.run(
-        command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+        command, env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [str(expected)] * 2
 
@@ -192,7 +192,7 @@ def test_two_processes_equal_one(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(root)}
     processes = [
         subprocess.Popen(

@@ -113,7 +113,7 @@ def test_quantise():
 def test_jpeg_agrees_with_libjpeg(photo, subsample):
     for quality in (5, 30, 49, 50, 75, 90, 97, 100):
         expected = cv2_jpeg(photo, quality, subsample)
-        result = np.asarray(compress(jnp.asarray(photo), quality, subsample=subsample))
+        result = np.asarray(compress(jnp.asarray(photo), float(quality), subsample=subsample))
         difference = np.abs(result - expected)
         assert difference.mean() * 255 < 0.7, quality
         assert difference.mean() < (0.2 if quality < 90 else 0.75) * np.abs(expected - photo).mean(), quality
