@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -113,6 +114,8 @@ def _config(options: Arguments) -> TrainConfig:
 def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done or stopped on request, 2 for bad input."""
     options = tyro.cli(Arguments, args=args, prog="python -m train")
+    if options.preset == "smoke":
+        _compile_fast()
     # Heavy imports come after the arguments are known to be good.
     try:
         from jaxblur.runtime import parallel
@@ -145,6 +148,13 @@ def main(args: list[str] | None = None) -> int:
         print(f"python -m train: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _compile_fast() -> None:
+    """Leave programs unoptimised: a run that computes next to nothing waits for the compiler. Before JAX is used."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "optimization_level" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0".strip()
 
 
 def _show_log(console: Console) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from jaxblur.config import Precision
-from jaxblur.network.config import NetworkConfig
+from jaxblur.network.config import ColumnConfig, NetworkConfig
 from train.camera import KERNEL_SIZE, CameraConfig
 from train.data.config import DataConfig
 from train.scenes.config import SCENE_CAMERA, SceneConfig
@@ -247,19 +247,33 @@ def paper(data: DataConfig) -> TrainConfig:
     )
 
 
+_SMALL_COLUMN = ColumnConfig(size=23, layers=("conv3", "pool3", "conv1"))
+
+
 def smoke(data: DataConfig) -> TrainConfig:
-    """A few steps of everything with tiny networks, in two minutes of one CPU core: proves that it runs."""
+    """A few steps of everything with tiny networks, in two minutes of one CPU core: proves that it runs.
+
+    Nearly all of that time is compilation, so the networks have few layers too.
+    """
     full = default(data)
-    small = functools.partial(dataclasses.replace, view_size=96, max_radius=8.0, slices=4)
+    network = dataclasses.replace(
+        full.network,
+        columns=(_SMALL_COLUMN, ColumnConfig(size=9, layers=("conv3", "conv1"))),
+        depth_column=_SMALL_COLUMN,
+        trunk=("conv3", "conv3", "conv3"),
+        width=4,
+        hidden=(8, 8),
+    )
+    small = functools.partial(dataclasses.replace, view_size=96, scenes_per_batch=2, max_radius=8.0, slices=4)
     few = {"contents": 2, "view_size": 48, "points": 4, "views": 1, "scene_views": 1}
     return dataclasses.replace(
         full,
         preset="smoke",
-        network=dataclasses.replace(full.network, width=4, hidden=(8, 8)),
+        network=network,
         blur=dataclasses.replace(full.blur, steps=6, **few),
         edges=dataclasses.replace(full.edges, steps=4, **few),
-        network_scene_count=8,
-        multiscale=MultiscaleConfig(steps=3, training_scenes=8, held_out_scenes=8),
+        network_scene_count=2,
+        multiscale=MultiscaleConfig(steps=3, training_scenes=2, held_out_scenes=2),
         joint=JointConfig(steps=2, scenes_per_step=2),
         multiscale_scene=small(full.multiscale_scene),
         network_scene=small(full.network_scene),

@@ -47,7 +47,8 @@ class MultiscaleStage:
 
     def init(self, key: jax.Array) -> state.TrainState:
         """As `init_parameters` has them."""
-        return state.create(init_parameters(self.network, key), {}, {}, self.optimiser)
+        parameters = jax.jit(init_parameters, static_argnums=0)(self.network, key)
+        return state.create(parameters, {}, {}, self.optimiser)
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """This host's scenes of a step: its part of a file of readings, drawn by seed and step.

@@ -37,8 +37,17 @@ class Arguments:
 
 
 def compare(config: TrainConfig, names: tuple[str, ...]) -> dict[str, Any]:
-    """Figures by weights: {"blur": {mix: {radius: MAE px}}, "depth": {name: value}}."""
+    """Figures by weights: {"blur": {mix: {radius: MAE px}}, "depth": {name: value}}.
+
+    Raises:
+      ValueError, FileNotFoundError: photos or weights cannot be used, or weights read patches of another size.
+    """
     loaded = {name: load_weights(None if name == "shipped" else name) for name in names}
+    for name, weights in loaded.items():
+        if weights.network.patch_size != config.network.patch_size:
+            raise ValueError(
+                f"{name} reads patches of {weights.network.patch_size} px; {config.network.patch_size} px are asked for"
+            )
     blur, edges = stage_config(config, "blur"), stage_config(config, "edges")
     held_out_blur = validation.held_out_blur(open_source(blur.data), blur)
     held_out_depth = depth_validation.held_out_depth(open_source(edges.data), edges)

@@ -7,7 +7,7 @@ import pytest
 
 from jaxblur import load_weights
 from jaxblur.multiscale import fuse
-from jaxblur.network.readout import EdgeReading
+from jaxblur.network.readout import EdgeReading, ScaleReading
 from train.tools import ablate
 
 
@@ -16,66 +16,91 @@ def shipped():
     return load_weights()
 
 
-def _map(weights, readings, steps):
-    """Radius of a photo from readings at two scales, with the third stage of `weights`."""
-    return fuse.spread(weights.variables["params"]["spread"], _evidence(weights, readings), steps)[0]
+@pytest.fixture(scope="module")
+def gather(shipped):
+    """Evidence of two scales from parameters and readings, compiled once."""
+
+    @jax.jit
+    def gathered(parameters, readings):
+        shape = readings[0].edges.shape
+        return fuse.gather(parameters, readings, shipped.network, shape=shape, scales=jnp.int32(2))
+
+    return gathered
 
 
-def _evidence(weights, readings):
-    parameters, shape = weights.variables["params"]["spread"], readings[0][1].shape
-    return fuse.gather(parameters, readings, weights.network, shape=shape, scales=jnp.int32(len(readings)))
+@pytest.fixture(scope="module")
+def radius_map(gather):
+    """Radius of a photo from weights, readings and the gradient of its guide."""
+
+    @jax.jit
+    def fused(parameters, readings, gradient):
+        return fuse.fuse(parameters, gather(parameters, readings), gradient)[0]
+
+    return lambda weights, *known: fused(weights.multiscale, *known)
 
 
-def _readings(rng, **changes):
+@pytest.fixture
+def readings(rng):
+    """Random readings of two scales."""
     out = []
     for scale in range(2):
         shape = (40 >> scale, 50 >> scale)
         planes = {
             "radius": rng.uniform(1, 5, shape),
-            "spread": rng.uniform(0.1, 1, shape),
+            "deviation": rng.uniform(0.1, 1, shape),
             "reliability": rng.uniform(0.3, 1, shape),
             "depth": rng.uniform(0, 1, shape),
-        } | {name: np.broadcast_to(value, shape) for name, value in changes.items()}
+        }
         reading = EdgeReading(**{name: jnp.asarray(plane, jnp.float32) for name, plane in planes.items()})
-        out.append((reading, jnp.asarray(rng.random(shape) < 0.1)))
+        out.append(ScaleReading(reading, jnp.asarray(rng.random(shape) < 0.1)))
     return out
 
 
+@pytest.fixture
+def gradient(rng):
+    return tuple(jnp.asarray(rng.random((40, 50)), jnp.float32) for _ in range(2))
+
+
 @pytest.mark.parametrize("piece", list(ablate.PIECES))
-def test_without_a_piece_the_map_is_another_and_finite(piece, shipped, rng):
-    readings = _readings(rng)
-    steps = tuple(jnp.asarray(rng.random((40, 50)), jnp.float32) for _ in range(2))
-    whole, less = (_map(weights, readings, steps) for weights in (shipped, ablate.without(shipped, piece)))
+def test_without_a_piece_the_map_is_another_and_finite(piece, shipped, radius_map, readings, gradient):
+    whole = radius_map(shipped, readings, gradient)
+    less = radius_map(ablate.without(shipped, piece), readings, gradient)
     assert np.isfinite(less).all() and np.abs(less - whole).max() > 1e-3
 
 
-def test_the_piece_named_is_what_no_longer_counts(shipped, rng):
-    steps = tuple(jnp.asarray(rng.random((40, 50)), jnp.float32) for _ in range(2))
-    readings = _readings(rng)
-    flat = tuple(jnp.zeros_like(step) for step in steps)
-    unguided = ablate.without(shipped, "no-steps")
-    np.testing.assert_allclose(_map(unguided, readings, steps), _map(unguided, readings, flat), atol=1e-4)
-    plain = [(reading._replace(depth=jnp.zeros_like(reading.depth)), edges) for reading, edges in readings]
-    no_depth = ablate.without(shipped, "no-depth-edges")
-    np.testing.assert_allclose(_map(no_depth, readings, steps), _map(no_depth, plain, steps), atol=1e-4)
-    alike = ablate.without(shipped, "no-guide-network")
-    assert np.ptp(_evidence(shipped, readings).stop) > 1e-3 and np.ptp(_evidence(alike, readings).stop) == 0
-    one = ablate.without(shipped, "one-scale")
+def test_the_piece_named_is_what_no_longer_counts(shipped, gather, radius_map, readings, gradient):
+    flat = tuple(jnp.zeros_like(plane) for plane in gradient)
+
+    def same(piece, one, other):
+        weights = ablate.without(shipped, piece)
+        np.testing.assert_allclose(radius_map(weights, *one), radius_map(weights, *other), atol=1e-4)
+
+    same("no-gradients", (readings, gradient), (readings, flat))
+    plain = [
+        ScaleReading(reading._replace(depth=jnp.zeros_like(reading.depth)), edges)
+        for reading, edges in readings
+    ]
+    same("no-depth-edges", (readings, gradient), (plain, gradient))
     (fine, edges), (coarse, coarse_edges) = readings
-    other = [(fine, edges), (coarse._replace(radius=coarse.radius + 1), coarse_edges)]
-    np.testing.assert_allclose(_map(one, readings, steps), _map(one, other, steps), atol=1e-4)
+    moved = coarse._replace(radius=coarse.radius + 1)
+    other = [ScaleReading(fine, edges), ScaleReading(moved, coarse_edges)]
+    same("one-scale", (readings, gradient), (other, gradient))
+    alike = ablate.without(shipped, "no-guide-network")
+    barriers = [gather(weights.multiscale, readings).gradient_barrier for weights in (shipped, alike)]
+    assert np.ptp(barriers[0]) > 1e-3 and np.ptp(barriers[1]) == 0
 
 
 def test_files_and_bad_input(shipped, tmp_path, capsys):
     assert ablate.main(["--output", str(tmp_path)]) == 0
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(ablate.PIECES)
-    loaded = load_weights(tmp_path / "no-steps.safetensors")
-    wanted = ablate.without(shipped, "no-steps")
+    loaded = load_weights(tmp_path / "no-gradients.safetensors")
+    wanted = ablate.without(shipped, "no-gradients")
     jax.tree.map(np.testing.assert_array_equal, loaded.variables, wanted.variables)
+    jax.tree.map(np.testing.assert_array_equal, loaded.multiscale, wanted.multiscale)
     with pytest.raises(ValueError, match="piece must be one of one-scale, .* got 'guide'"):
         ablate.without(shipped, "guide")
-    two = dataclasses.replace(shipped, network=dataclasses.replace(shipped.network, pyramid=False))
-    with pytest.raises(ValueError, match="must have a third stage"):
-        ablate.without(two, "no-steps")
+    with pytest.raises(ValueError, match="must have a multiscale stage"):
+        ablate.without(dataclasses.replace(shipped, multiscale=None), "no-gradients")
+    capsys.readouterr()
     assert ablate.main(["--output", str(tmp_path), "--weights", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -6,6 +6,8 @@ import pytest
 from jaxblur.network.weights import Weights
 from jaxblur.weights import save_weights
 from tests.train.tiny import tiny_config, write_photos
+from train.config import PRESETS
+from train.data.config import DataConfig
 from train.stages import forward
 from train.stages.fold import fold_batch_norm
 from train.tools import compare
@@ -17,7 +19,7 @@ def photos(tmp_path_factory):
 
 
 def test_figures_of_two_weights_at_the_radii_asked_for(photos, tmp_path, capsys):
-    network = tiny_config(photos).network
+    network = tiny_config(photos, width=8, hidden=(12, 10)).network
     for number in range(2):
         variables = forward.init_variables(jax.random.key(number), network)
         params, plain = fold_batch_norm(**variables, network=network)
@@ -31,6 +33,15 @@ def test_figures_of_two_weights_at_the_radii_asked_for(photos, tmp_path, capsys)
     printed = capsys.readouterr().out
     assert "1.125" in printed and f"{first['blur']['clean']['1.125']:.3f}" in printed
     assert f"{second['depth']['precision_clean']:.3f}" in printed
+
+
+def test_weights_that_read_other_patches_are_refused(photos, tmp_path, capsys):
+    network = PRESETS["smoke"](DataConfig()).network
+    params, plain = fold_batch_norm(**forward.init_variables(jax.random.key(0), network), network=network)
+    save_weights(tmp_path / "small.safetensors", Weights({"params": params}, plain))
+    arguments = ["--photos", str(photos), "--weights", str(tmp_path / "small.safetensors")]
+    assert compare.main([*arguments, "--contents", "1"]) == 2
+    assert "small.safetensors reads patches of 23 px; 41 px are asked for" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
