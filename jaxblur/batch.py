@@ -14,7 +14,6 @@ from jaxblur.estimator import (
     estimate,
     fits_program,
     padded_program,
-    prefers_program,
     to_host,
 )
 from jaxblur.image.size import Tiles, size_bucket
@@ -70,7 +69,6 @@ def estimate_stream(
     """
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     local = jax.local_devices()  # this host's devices only: each host brings its own photos
-    together = len(local) > 1 or prefers_program()
     replicated = weights if len(local) == 1 else parallel.replicate(weights, devices=local)
     pairs = ((image, None) for image in images) if edges is None else zip(images, edges, strict=True)
 
@@ -78,7 +76,7 @@ def estimate_stream(
         index, (image, own_edges) = numbered
         photo, given = prepare(image, own_edges)
         shape = photo.shape[:2]
-        if not (together and fits_program(photo, weights, config, limit)):
+        if not fits_program(photo, weights, config, limit):
             return _Photo(index, None, shape, (photo, given))
         tiles = size_bucket(*shape)
         return _Photo(index, (tiles, photo.dtype), shape, pad_to_bucket(photo, given, tiles))
@@ -157,7 +155,7 @@ def _mapped(config: Config, tiles: Tiles, with_edges: bool, devices: int) -> Any
     return alone
 
 
-def _groups(photos: Iterable[_Photo], size: int) -> Iterator[list[_Photo]]:
+def _groups(photos: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Photos of one program, `size` at a time; fewer where the first of them has waited long, and at the end.
 
     A large photo comes at once and alone.

@@ -17,7 +17,11 @@ TABLE_SIGMA: tuple[float, ...] = (
 """Gaussian sigma of like sharpness for each of `TABLE_RADIUS`, px."""
 
 
-def radius_to_sigma(radius: Float[Array, "..."]) -> Float[Array, "..."]:
+Values = Float[Array, "..."] | Float[np.ndarray, "..."] | np.floating | float
+"""Numbers of any shape, floating-point."""
+
+
+def radius_to_sigma(radius: Values) -> Float[Array, "..."]:
     """Convert disk radius to the Gaussian sigma of like sharpness.
 
     Linear between the rows of the table that belongs to the RTF set; proportional below its first row (so
@@ -45,7 +49,7 @@ def radius_to_sigma(radius: Float[Array, "..."]) -> Float[Array, "..."]:
     return _convert("radius", radius, TABLE_RADIUS, TABLE_SIGMA)
 
 
-def sigma_to_radius(sigma: Float[Array, "..."]) -> Float[Array, "..."]:
+def sigma_to_radius(sigma: Values) -> Float[Array, "..."]:
     """Convert Gaussian sigma to the disk radius of like sharpness: the inverse of `radius_to_sigma`.
 
     Args:
@@ -65,7 +69,7 @@ def sigma_to_radius(sigma: Float[Array, "..."]) -> Float[Array, "..."]:
     return _convert("sigma", sigma, TABLE_SIGMA, TABLE_RADIUS)
 
 
-def _convert(name: str, values: jax.Array, table: tuple[float, ...], result: tuple[float, ...]) -> jax.Array:
+def _convert(name: str, values: Values, table: tuple[float, ...], result: tuple[float, ...]) -> jax.Array:
     values = jnp.asarray(values)
     if not jnp.issubdtype(values.dtype, jnp.floating):
         raise TypeError(f"{name} must hold floating-point numbers, got {values.dtype}")

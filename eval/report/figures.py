@@ -67,7 +67,7 @@ def charts(summaries: Sequence[Summary]) -> list[Chart]:
         ),
     ):
         if curves := collect(name):
-            x = list(range(len(ticks)))
+            x = [float(i) for i in range(len(ticks))]
             made.append(Chart(title=title, x_label=x_label, y_label=error, x=x, ticks=ticks, curves=curves))
     if curves := collect("observed"):
         x = [(i + 0.5) / NUM_BINS for i in range(NUM_BINS)]

@@ -29,12 +29,12 @@ The answer, blur radius:
   the radius, in pixels of the photo, of the disk into which the lens spread
   each point: below 0.5 is sharp, 48 the most that can be told.
 
-Written to the output folder for a photo NAME.jpg (other endings stay: the
-results of cat.png begin with cat.png):
+Written to the output folder for a photo NAME.jpg:
   NAME_preview.png  the photo beside its blur map in colour, to look at
   NAME_radius.tiff  the blur map, float32, px
   NAME.npz          NumPy arrays radius, confidence, edges, depth_edges,
                     sparse_radius
+  Other endings stay in the name: cat.png gives cat.png.npz.
 
 Written for all photos of the folder, also of earlier runs, summary.csv:
   photo and its size; percentiles of the radius and the fraction in focus

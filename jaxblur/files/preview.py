@@ -29,14 +29,14 @@ _DEPTH_EDGE = np.array((255, 70, 85), np.uint8)  # viridis has no red
 _VIRIDIS = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
 
 
-def colour_map(radius: np.ndarray) -> np.ndarray:
+def colour_map(radius: np.ndarray | np.generic) -> np.ndarray:
     """Colours of blur radii: (...) in px to (..., 3) uint8 RGB, clipped to 0 .. `MAX_RADIUS`."""
     return _VIRIDIS[(255 * _scale(radius)).round().astype(np.uint8)]
 
 
-def _scale(radius: np.ndarray) -> np.ndarray:
+def _scale(radius: np.ndarray | np.generic) -> np.ndarray:
     """Place on the colour map of a radius, 0 to 1."""
-    return np.log1p(np.clip(radius, 0, MAX_RADIUS)) / np.log1p(MAX_RADIUS)
+    return np.asarray(np.log1p(np.clip(radius, 0, MAX_RADIUS)) / np.log1p(MAX_RADIUS))
 
 
 def draw_preview(

@@ -66,7 +66,9 @@ def _halve(view: Shaped[Array, "r w 3"]) -> Float[Array, "r2 w2 3"]:
     return halve(as_rgb(view))
 
 
-def cover(plane: Shaped[Array, "h2 w2"], scale: int, shape: tuple[int, ...]) -> Shaped[Array, "h w"]:
+def cover(
+    plane: Shaped[Array, "h2 w2"] | Shaped[np.ndarray, "h2 w2"], scale: int, shape: tuple[int, ...]
+) -> Shaped[Array, "h w"]:
     """Values of a scale at all the pixels of the photo that they stand for; 0 in a last odd row or column.
 
     Arguments as for `place`.

@@ -265,6 +265,6 @@ def conclude(
     return radius, jnp.where(total > 0, confidence, 0)
 
 
-def is_right(radius: Float[Array, "h w"], truth: Float[Array, "h w"]) -> Bool[Array, "h w"]:
+def is_right(radius: Float[Array, "*n"], truth: Float[Array, "*n"]) -> Bool[Array, "*n"]:
     """Whether a radius, px, is within 0.5 px or 25 % of itself of the truth: what the confidence predicts."""
     return jnp.abs(radius - truth) <= jnp.maximum(_RIGHT_PX, _RIGHT_FRACTION * radius)

@@ -83,9 +83,7 @@ def guide_gain(
     return cover(GuideNet().apply({"params": parameters}, planes, inside), 1, shape)  # type: ignore[arg-type]
 
 
-def edge_planes(
-    scales: Sequence[tuple[Bool[Array, "_ _"], Float[Array, "_ _"]]], half: tuple[int, int]
-) -> Float[Array, "h2 w2 6"]:
+def edge_planes(scales: Sequence[tuple[Any, Any]], half: tuple[int, int]) -> Float[Array, "h2 w2 6"]:
     """What `GuideNet` sees, on the half-size copy: of each scale, how much is edge, and how much depth edge.
 
     Args:

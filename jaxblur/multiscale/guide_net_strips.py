@@ -18,7 +18,7 @@ Rows = Callable[[int, int], Float[np.ndarray, "r w"]]
 
 def gain_of_strip(
     points: Sequence[FramePoints],
-    depth: Sequence[Float[np.ndarray, " k"]],
+    depth: Sequence[Float[np.ndarray, " _"]],
     parameters: dict[str, Any],
     strips: Strips,
     start: int,

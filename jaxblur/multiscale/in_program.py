@@ -55,7 +55,7 @@ class InProgram(Stages):
         """Number of scales that the bucket has room for."""
         return pyramid.count_scales(*photo.tiles.shape)
 
-    def find_edges(self, photo: PaddedPhoto, given: Bool[Array, "h w"] | None) -> Bool[Array, "h w"]:
+    def find_edges(self, photo: PaddedPhoto, given: Bool[Array, "h w"] | None) -> Bool[Array, "h2 w2"]:
         """See `run.Stages`."""
         if given is None:
             given = detect_edges(photo.pixels, config=self.config.edges, size=photo.size)

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
@@ -92,7 +93,7 @@ class DefocusNet(nn.Module):
         self.e = ENet(self.config, self.axis_name)
 
     def classify_patches(
-        self, patches: Float[Array, "n size size 3"]
+        self, patches: Float[Array, "n size size 3"] | Float[np.ndarray, "n size size 3"]
     ) -> tuple[Float[Array, "n levels"], Float[Array, "n 2"]]:
         """Patch-wise form: logits of Classification Networks I and II for patches centred at edge points.
 
@@ -104,20 +105,20 @@ class DefocusNet(nn.Module):
         return blur, depth
 
     def f1_grids(
-        self, patches: Float[Array, "n size size 3"], train: bool = False
+        self, patches: Float[Array, "n size size 3"] | Float[np.ndarray, "n size size 3"], train: bool = False
     ) -> list[Float[Array, "n 7 7 width"]]:
         """Patch-wise form: f1-NET's grids."""
         return self.f1([self._crop(patches, column) for column in self.config.columns], False, train)
 
     def f2_grid(
-        self, patches: Float[Array, "n size size 3"], train: bool = False
+        self, patches: Float[Array, "n size size 3"] | Float[np.ndarray, "n size size 3"], train: bool = False
     ) -> Float[Array, "n 7 7 width"]:
         """Patch-wise form: f2-NET's grid."""
         return self.f2(self._crop(patches, self.config.depth_column), False, train)
 
     def f1_maps(
         self, padded: Float[Array, "b h w 3"], train: bool = False
-    ) -> list[Float[Array, "b h2 w2 width"]]:
+    ) -> list[Float[Array, "b _ _ width"]]:
         """Dense form, once per image: f1-NET's maps, see `jaxblur.network.pointwise`.
 
         `padded` carries `config.margin` pixels of context on each side.
@@ -125,12 +126,12 @@ class DefocusNet(nn.Module):
         x = (padded - self.config.input_offset) * self.config.input_scale
         return self.f1([self._view(x, column) for column in self.config.columns], True, train)
 
-    def blur_maps(self, f1: list[Float[Array, "b h2 w2 width"]]) -> dict[int, jax.Array]:
+    def blur_maps(self, f1: list[Float[Array, "b _ _ width"]]) -> dict[int, jax.Array]:
         """Dense form, once per image: B-Net's projections, given f1-NET's maps."""
         return self.b.trunk.project(f1)
 
     def depth_maps(
-        self, padded: Float[Array, "b h w 3"], f1: list[Float[Array, "b h2 w2 width"]], train: bool = False
+        self, padded: Float[Array, "b h w 3"], f1: list[Float[Array, "b _ _ width"]], train: bool = False
     ) -> dict[int, jax.Array]:
         """Dense form, once per image: E-Net's projections, given f1-NET's maps."""
         x = (padded - self.config.input_offset) * self.config.input_scale
@@ -145,11 +146,11 @@ class DefocusNet(nn.Module):
         """Logits of Classification Network II from the projections read at edge points, (n, 5, 5, width)."""
         return self.e.classification(self.e.trunk.from_projection(grid, train, mask), train, mask)
 
-    def _crop(self, patches: jax.Array, column: ColumnConfig) -> jax.Array:
+    def _crop(self, patches: jax.Array | np.ndarray, column: ColumnConfig) -> jax.Array:
         """The part of the patches that a column reads."""
         corner = self.config.corner(column)
         part = patches[:, corner : corner + column.size, corner : corner + column.size]
-        return (part - self.config.input_offset) * self.config.input_scale
+        return (jnp.asarray(part) - self.config.input_offset) * self.config.input_scale
 
     def _view(self, padded: jax.Array, column: ColumnConfig) -> jax.Array:
         """The part of the padded image that a column reads, aligned so that point p begins at index p."""

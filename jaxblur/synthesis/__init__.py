@@ -4,11 +4,12 @@ All is pure and works under jit and vmap, with traced parameters per sample; ran
 """
 
 from jaxblur.synthesis.formation import Border, blur, convolve, linear_to_srgb, srgb_to_linear, valid_part
+from jaxblur.synthesis.jpeg import jpeg
 from jaxblur.synthesis.kernels import cat_eye_kernel, disk_kernel, gaussian_kernel, polygon_kernel
 from jaxblur.synthesis.labels import DEPTH, IGNORE, PATTERN, edge_labels
 from jaxblur.synthesis.layers import composite_layers, layer_radius
 from jaxblur.synthesis.scenes import plane_radius, render_scene
-from jaxblur.synthesis.sensor import add_noise, jpeg, quantise, sharpen, soften
+from jaxblur.synthesis.sensor import add_noise, quantise, sharpen, soften
 from jaxblur.synthesis.softness import soft_kernel
 
 __all__ = [

@@ -44,7 +44,7 @@ def expected_shapes(network: NetworkConfig, *, multiscale: bool = False) -> dict
 
 
 def from_arrays(
-    arrays: dict[str, np.ndarray], network: NetworkConfig, metadata: dict[str, str], *, where: str
+    arrays: dict[str, Any], network: NetworkConfig, metadata: dict[str, str], *, where: str
 ) -> Weights:
     """Build `Weights` from named arrays, checking that each one is there, finite and of the right shape.
 

@@ -25,7 +25,7 @@ def test_errors_in_both_units_and_in_px_of_the_original():
     truth = np.array([[1.0, 2.0], [3.0, np.nan]])
     estimate = np.array([[1.5, 2.0], [2.0, 99.0]], np.float32)
     scores, curves = scoring.score(
-        _dataset("radius"), _sample(truth, scale=3), "radius", Prediction(estimate)
+        _dataset("radius"), _sample(truth, scale=3.0), "radius", Prediction(estimate)
     )
     assert scores["radius_mae"] == pytest.approx(3 * (0.5 + 0 + 1) / 3)
     assert scores["radius_mse"] == pytest.approx(9 * (0.25 + 0 + 1) / 3)
@@ -96,7 +96,7 @@ def test_error_of_what_the_networks_can_read_alone():
 def test_a_score_without_unit_is_only_ranked(rng):
     truth = rng.uniform(0.5, 6, (20, 20))
     prediction = Prediction((truth / 10).astype(np.float32))
-    scores, curves = scoring.score(_dataset("sigma"), _sample(truth, scale=2), "score", prediction)
+    scores, curves = scoring.score(_dataset("sigma"), _sample(truth, scale=2.0), "score", prediction)
     assert set(scores) == {"sigma_ai1", "sigma_ai2", "sigma_spearman", "sigma_rank_error"} and curves == {}
     assert scores["sigma_ai1"] < 1e-5 and scores["sigma_rank_error"] < 1e-6
 
@@ -131,8 +131,10 @@ def test_answers_below_the_floor_of_a_set_count_as_its_lowest_level():
     # DMENet's protocol is as its authors have it: a sigma of 0.06 stays one
     plain, _ = scoring.score(_dataset("radius", "dmenet"), _sample(truth), "sigma", Prediction(in_sigma))
     assert other["dmenet_mae"] == plain["dmenet_mae"] > 0
-    assert plain["radius_mae"] == scores["mae_without_floor"] and "mae_without_floor" not in plain
-    half, _ = scoring.score(dataset, _sample(truth / 2, scale=2), "radius", Prediction(estimate / 2))
+    assert (
+        plain["radius_mae"] == pytest.approx(scores["mae_without_floor"]) and "mae_without_floor" not in plain
+    )
+    half, _ = scoring.score(dataset, _sample(truth / 2, scale=2.0), "radius", Prediction(estimate / 2))
     assert half["radius_mae"] == pytest.approx(scores["radius_mae"])
 
 

@@ -83,9 +83,9 @@ def test_folders_and_photos_are_done_once_each_under_their_own_names(tmp_path, r
         run("estimate", tmp_path / "a" / "x.jpg", tmp_path / "b", tmp_path / "b" / "x.png", "--output", out)
         == 0
     )
-    assert [row["name"] for row in summary(out)] == ["x.jpg", "x.png", "y.tif", "y_2.png"]
+    assert [row["name"] for row in summary(out)] == ["x", "x.png", "y.tif", "y_2.png"]
     assert [Path(row["photo"]).name for row in summary(out)] == ["x.jpg", "x.png", "y.tif", "y_2.png"]
-    assert {path.stem for path in out.glob("*.npz")} == {"x.jpg", "x.png", "y.tif", "y_2.png"}
+    assert {path.stem for path in out.glob("*.npz")} == {"x", "x.png", "y.tif", "y_2.png"}
 
 
 def test_edge_map(tmp_path, photo, rng, capfd):

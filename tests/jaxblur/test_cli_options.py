@@ -113,7 +113,7 @@ def test_help_does_not_import_jax():
         (["program.stablehlo", "--size", "0", "5"], "height and width must be at least 1"),
     ],
 )
-def test_bad_exports_are_one_line(tmp_path, monkeypatch, capsys, arguments, reason):
+def test_bad_exports_are_one_line(tmp_path, monkeypatch, capsys, arguments, reason, unchecked):
     monkeypatch.chdir(tmp_path)
     assert run("export", *arguments) == 2
     error = capsys.readouterr().err
@@ -122,7 +122,7 @@ def test_bad_exports_are_one_line(tmp_path, monkeypatch, capsys, arguments, reas
 
 
 @pytest.mark.parametrize("size", [("4000", "3000"), ("4000x3000",)])
-def test_sizes_of_an_export(tmp_path, monkeypatch, size):
+def test_sizes_of_an_export(tmp_path, monkeypatch, size, unchecked):
     from jaxblur import export
 
     asked = []

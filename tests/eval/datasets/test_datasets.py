@@ -114,7 +114,7 @@ def test_broken_pairs_are_told_not_lost(tmp_path, make_dummy):
     assert problems["e"] == "e.npy: knows the truth of no pixel"
     assert problems["f"] == "f.png: has no ground truth of the same name"
     assert problems["z"] == "z.npy: has no photo of the same name"
-    assert problems["g"].startswith("g.png: not an image")  # without its folder
+    assert problems["g"].startswith("g.png: not a picture")  # without its folder
 
 
 def test_the_version_follows_the_files(tmp_path, make_dummy):
@@ -160,8 +160,8 @@ def test_reading_a_set_never_imports_tensorflow(tmp_path, make_dummy):
 def test_bad_options_are_refused():
     with pytest.raises(ValueError, match="reduce must be at least 1, got 0"):
         DatasetOptions(reduce=0)
-    with pytest.raises(ValueError, match="map_scale must be positive and finite, got 0"):
-        DatasetOptions(map_scale=0)
+    with pytest.raises(ValueError, match="map_scale must be positive and finite, got 0.0"):
+        DatasetOptions(map_scale=0.0)
     with pytest.raises(ValueError, match="data set must be one of rtf, .*, got 'nyu'"):
         load_dataset("nyu", Path("."), DatasetOptions())
     with pytest.raises(ValueError, match="folder: state what its maps hold, with --unit"):

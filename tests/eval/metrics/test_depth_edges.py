@@ -30,11 +30,11 @@ def test_match_edges_within_a_tolerance():
     estimate = np.zeros((20, 20), bool)
     estimate[:10, 12] = True  # 10 px near
     estimate[:5, 2] = True  # 5 px far
-    precision, recall, f = depth_edges.match_edges(estimate, truth, tolerance=2)
+    precision, recall, f = depth_edges.match_edges(estimate, truth, tolerance=2.0)
     assert precision == pytest.approx(10 / 15)
     assert recall == pytest.approx(10 / 20)  # row 10 is sqrt(5) away from (9, 12)
     assert f == pytest.approx(2 * (10 / 15) * 0.5 / (10 / 15 + 0.5))
-    assert depth_edges.match_edges(estimate, truth, tolerance=1) == (0.0, 0.0, 0.0)
+    assert depth_edges.match_edges(estimate, truth, tolerance=1.0) == (0.0, 0.0, 0.0)
     assert depth_edges.match_edges(truth, truth) == (1.0, 1.0, 1.0)
 
 

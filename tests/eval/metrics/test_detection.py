@@ -46,7 +46,7 @@ def test_curve_matches_one_decision_per_threshold(case):
     precision, recall = detection.precision_recall_curve(*case)
     for level in (0, 1, 100, 101, 180, 255):
         one = detection.detection_at(
-            np.floor(case[0] * 255), case[1], level
+            np.floor(case[0] * 255), case[1], float(level)
         )  # score >= level / 255, on 8 bits
         assert precision[level] == pytest.approx(one["precision"])
         assert recall[level] == pytest.approx(one["recall"])

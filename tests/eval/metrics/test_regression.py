@@ -86,6 +86,6 @@ def test_nothing_is_nan():
         regression.mean_absolute_error(none, none),
         regression.affine_invariant_errors(none, none),
         regression.rank_correlation(none, none),
-        regression.binned_mean(none, none, edges=(0, 2))[0],
+        regression.binned_mean(none, none, edges=(0.0, 2.0))[0],
     ):
         assert np.isnan(value).all()

@@ -76,7 +76,7 @@ def test_points_are_weighed_in_chunks(multiscale_weights, rng, monkeypatch):
     wanted = fuse.weigh_reading(
         parameters,
         EdgeReading(*map(jnp.asarray, reading)),
-        edges[:, 0],
+        jnp.asarray(edges[:, 0]),
         multiscale_weights.network,
         scale=1,
         scales=jnp.int32(2),

@@ -6,6 +6,7 @@ import pytest
 from jaxblur import estimator
 from jaxblur.config import DEFAULT, Config, GuideConfig, PropagationConfig, SingleScale
 from jaxblur.inputs import as_bytes
+from jaxblur.result import BlurEstimate
 from jaxblur.runtime import memory
 from tests.jaxblur.tiny import (
     assert_identical,
@@ -79,7 +80,9 @@ def parts(monkeypatch):
             calls.append(options)
 
     monkeypatch.setattr(estimator, "InStrips", Recorded)
-    monkeypatch.setattr(estimator, "run_stages", lambda stages, photo, edges, **options: edges)
+    monkeypatch.setattr(
+        estimator, "run_stages", lambda stages, photo, edges, **options: BlurEstimate(*[edges] * 5)
+    )
     monkeypatch.setattr(estimator.parallel, "count_cores", lambda: 4)
     return calls
 
@@ -87,7 +90,7 @@ def parts(monkeypatch):
 def test_as_many_tiles_side_by_side_as_cores_and_memory_allow(weights, parts):
     for wanted in (4, 2, 1):
         need = memory.strips_need(*PHOTO.shape[:2], **PLAN, workers=wanted)
-        assert estimator.estimate(PHOTO, weights, max_memory=need, progress=print) is None
+        assert estimator.estimate(PHOTO, weights, max_memory=need, progress=print).edges is None
         assert parts[-1] == {"progress": print, "workers": wanted}
 
 
@@ -113,4 +116,5 @@ def test_too_little_memory_is_told_before_any_work(weights, parts):
     ):
         estimator.estimate(PHOTO, weights, max_memory=90e6)
     least = memory.strips_need(6, 7, **PLAN | {"edge_fractions": [0]})
-    np.testing.assert_array_equal(estimator.estimate(PHOTO, weights, edges=EDGES, max_memory=least), EDGES)
+    given = estimator.estimate(PHOTO, weights, edges=EDGES, max_memory=least).edges
+    np.testing.assert_array_equal(given, EDGES)

@@ -61,7 +61,7 @@ def test_config_survives_json():
         ({"columns": [{"size": 15, "layers": ["conv3"] * 4, "shift": -14}]}, "must keep its 15 px inside"),
     ],
 )
-def test_bad_architectures_are_refused(values, message):
+def test_bad_architectures_are_refused(values, message, unchecked):
     with pytest.raises(ValueError, match=message):
         config.config_from_dict(values)
 

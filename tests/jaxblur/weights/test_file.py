@@ -152,7 +152,7 @@ BIAS = "params/b/classification/dense_0/bias"
         ({"network": json.dumps({"columns": [{"layers": []}]})}, "damaged architecture in the header"),
     ],
 )
-def test_damaged_files_are_refused_in_one_line(changes, message, saved):
+def test_damaged_files_are_refused_in_one_line(changes, message, saved, unchecked):
     damage(saved, **changes)
     with pytest.raises(ValueError, match=message) as error:
         load_weights(saved)
