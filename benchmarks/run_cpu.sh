@@ -6,7 +6,7 @@
 #                                             networks batch training memory
 #   SMALL=1 benchmarks/run_cpu.sh FOLDER      tiny sizes, to try this script
 #
-# Figures of the README: benchmarks/run_cpu.sh benchmarks/results/cpu && python -m benchmarks.section
+# Figures of README.md and docs/performance.md: benchmarks/run_cpu.sh benchmarks/results/cpu && python -m benchmarks.section
 #
 # Needs `python3` (or the one that PYTHON names) with the packages of the extra `test`. With PUBLISHED=MODEL_FOLDER
 # PHOTO=image_01.png EDGES=edge_01.png, `parity` is the paper's exact system on a photo of its release. With CONTRIB, a
@@ -18,14 +18,14 @@ done
 source "$(dirname "${BASH_SOURCE[0]}")/run_common.sh"
 
 export JAX_PLATFORMS=cpu
-limit=2400 photo=examples/vase.jpg
+limit=3600 photo=examples/vase.jpg
 if [[ -n ${SMALL:-} ]]; then
   photo=$work/photo.png filters=(64) side=48 counts=(1 2) devices=(1 2) many=50 points=64 contents=8 batches=2 repeats=1
   megapixels=(0.1) channels=(1 3)
   make_photo 0.004 "$photo"
 else
   filters=(512 1024 2048) side=128 counts=(1 8) devices=(1 8) many=1000 points=256 contents=32 batches=8 repeats=3
-  megapixels=(1 10 100) channels=(1 3 4)
+  megapixels=(1 10 24 100) channels=(1 3 4)
 fi
 one_thread="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" # as OpenCV's filter
 

@@ -1,10 +1,10 @@
-"""README.md's section "Performance", written from the figures in `benchmarks/results`.
+"""What README.md and docs/performance.md say about speed, written from the figures in `benchmarks/results`.
 
     benchmarks/run_cpu.sh benchmarks/results/cpu && python -m benchmarks.section
     python -m benchmarks.section --check
 
-Figures of a GPU, from `run_gpu.sh`, belong into `benchmarks/results/gpu`. A file that is not there is left out of the
-section. With `--check` nothing is written, and the exit status is 1 if the section is not what the files give.
+Figures of a GPU, from `run_gpu.sh`, belong into `benchmarks/results/gpu`. A file that is not there is left out. With
+`--check` nothing is written, and the exit status is 1 if the text is not what the files give.
 """
 
 import dataclasses
@@ -16,12 +16,14 @@ from typing import Any
 
 import tyro
 
+from benchmarks.waiting import waiting_table
+
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- performance: python -m benchmarks.section -->", "<!-- end -->"
 
 INTRODUCTION = (
     "Each script prints a table and writes it as JSON with commit, device, sizes, medians and spread; "
-    "[benchmarks/results](benchmarks/results) holds the files that this section is made from "
+    "[benchmarks/results](../benchmarks/results) holds the files that this section is made from "
     "(`python -m benchmarks.section`). All that is compared took turns in one run. The floor is the arithmetic of the "
     "networks at the rate of a large float32 matrix product, and bytes at that of a copy, both measured in that run. "
     "Other programs may have used the machine too: the least and most times tell."
@@ -34,9 +36,10 @@ NO_GPU = (
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    check: bool = False  # whether README.md has this section, instead of writing it
+    check: bool = False  # whether the pages have this text, instead of writing it
     results: Path = ROOT / "benchmarks" / "results"
-    readme: Path = ROOT / "README.md"
+    readme: Path = ROOT / "README.md"  # has the table of what a user waits for
+    page: Path = ROOT / "docs" / "performance.md"  # has all figures
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -219,30 +222,33 @@ def section(results: Path) -> str:
     return "\n\n".join(part for part in (paragraph(INTRODUCTION), list_of(results / "cpu"), gpu) if part)
 
 
-def replace_section(readme: str, text: str) -> str:
-    """The README with this section between its two markers.
+def replace_section(page: str, text: str) -> str:
+    """The page with this text between its two markers.
 
     Raises:
       ValueError: it has not got them.
     """
-    before, start, rest = readme.partition(START)
+    before, start, rest = page.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise ValueError(f"README must have {START!r} and behind it {END!r}")
+        raise ValueError(f"the page must have {START!r} and behind it {END!r}")
     return f"{before}{START}\n\n{text}\n\n{END}{after}"
 
 
 def main(options: Options) -> int:
-    present = options.readme.read_text(encoding="utf-8")
-    wanted = replace_section(present, section(options.results))
-    if options.check:
-        if present != wanted:
-            print(
-                f"{options.readme.name}: the section differs from the results: python -m benchmarks.section"
-            )
-        return int(present != wanted)
-    options.readme.write_text(wanted, encoding="utf-8")
-    return 0
+    status = 0
+    for path, text in (
+        (options.readme, waiting_table(options.results)),
+        (options.page, section(options.results)),
+    ):
+        present = path.read_text(encoding="utf-8")
+        wanted = replace_section(present, text)
+        if present != wanted and options.check:
+            print(f"{path.name}: it differs from the results: python -m benchmarks.section")
+            status = 1
+        elif present != wanted:
+            path.write_text(wanted, encoding="utf-8")
+    return status
 
 
 if __name__ == "__main__":

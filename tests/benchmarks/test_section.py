@@ -3,6 +3,7 @@ import json
 import pytest
 
 from benchmarks import section
+from benchmarks.waiting import waiting_table
 
 ORIGIN = {
     "device": "cpu (x86_64)",
@@ -101,7 +102,7 @@ def words(text):
     return " ".join(text.split())
 
 
-def test_readme_has_what_the_results_give():
+def test_pages_have_what_the_results_give():
     assert section.main(section.Options(check=True)) == 0
 
 
@@ -134,16 +135,22 @@ def test_without_files_the_fixed_sentences_are_left(tmp_path):
     assert words(section.section(tmp_path)) == words(f"{section.INTRODUCTION} {section.NO_GPU}")
 
 
-def test_only_the_section_is_written(tmp_path, capsys):
-    readme = tmp_path / "README.md"
-    options = {"results": tmp_path / "results", "readme": readme}
-    readme.write_text(f"before\n{section.START}\nold\n{section.END}\nafter\n")
+def test_only_the_text_between_the_markers_is_written(tmp_path, capsys):
+    pages = {"readme": tmp_path / "README.md", "page": tmp_path / "performance.md"}
+    options = {"results": tmp_path / "results", **pages}
+    write(options["results"] / "cpu", {"memory": FIGURES["memory"]})
+    for page in pages.values():
+        page.write_text(f"before\n{section.START}\nold\n{section.END}\nafter\n")
     assert section.main(section.Options(check=True, **options)) == 1
-    assert "python -m benchmarks.section" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "README.md" in said and "performance.md" in said and "python -m benchmarks.section" in said
     assert section.main(section.Options(**options)) == 0
-    before, after = readme.read_text().split(section.section(options["results"]))
-    assert before == f"before\n{section.START}\n\n" and after == f"\n\n{section.END}\nafter\n"
+    for page, text in zip(
+        pages.values(), (waiting_table(options["results"]), section.section(options["results"])), strict=True
+    ):
+        before, after = page.read_text().split(text)
+        assert before == f"before\n{section.START}\n\n" and after == f"\n\n{section.END}\nafter\n"
     assert section.main(section.Options(check=True, **options)) == 0
-    readme.write_text("no markers\n")
-    with pytest.raises(ValueError, match="README must have '<!-- performance"):
+    pages["readme"].write_text("no markers\n")
+    with pytest.raises(ValueError, match="the page must have '<!-- performance"):
         section.main(section.Options(**options))
