@@ -133,7 +133,7 @@ def estimate_batch(
 
     Examples:
       >>> import numpy as np, jaxblur
-      >>> photos = np.random.default_rng(0).random((2, 64, 64, 3))
+      >>> photos = [np.random.default_rng(seed).random((64, 64, 3)) for seed in range(2)]
       >>> [result.radius.shape for result in jaxblur.estimate_batch(photos)]
       [(64, 64), (64, 64)]
     """
