@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ class NonFiniteError(FloatingPointError):
     """A metric or the state is no longer finite; the last good state is on disk."""
 
 
+@runtime_checkable
 class Stage(Protocol):
     """What the loop trains.
 

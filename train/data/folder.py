@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ UNKNOWN_LICENCE = "unknown"
 _logger = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class Photos(Protocol):
     """Photos by number. `names`, one for each, are stable: held-out photos are chosen by them."""
 

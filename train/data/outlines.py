@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from train.data.folder import Photos
 _RIM = np.ones((5, 5), np.uint8)
 
 
+@runtime_checkable
 class Cutouts(Protocol):
     """Objects by number, each on one photo."""
 
