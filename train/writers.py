@@ -6,7 +6,7 @@ import math
 import os
 from collections import deque
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import jax
 import numpy as np
@@ -168,7 +168,7 @@ class Writers:
         self._curve.close()
         self._tensorboard.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Writers":
         """Nothing but itself."""
         return self
 
