@@ -1,4 +1,4 @@
-"""The estimate of one photo: in tiles and strips on a CPU, in one compiled program on an accelerator that has room."""
+"""The estimate of one photo: in one compiled program, or in tiles and strips where memory is short."""
 
 import functools
 from collections.abc import Callable
@@ -45,13 +45,12 @@ def estimate(
       levels: values of the image that become black and white, or "auto" for those that it uses: for pictures that fill
         a small part of their range, such as 12 bits in 16. None: as they are.
       max_memory: bytes that the process may take, or a size such as "4GB"; None means half the memory of the machine.
-        On an accelerator, a photo that needs more in one compiled program is worked through in tiles and strips, as
-        all are on a CPU.
+        A photo that needs more in one compiled program is worked through in tiles and strips.
       progress: called with the fraction of the work that is done, 0 to 1, where a photo is worked through like that.
 
     Returns:
-      NumPy arrays, see `BlurEstimate`. On a CPU all photos share the compiled networks; on an accelerator those of one
-      dtype whose sides fall into the same size bucket share one program.
+      NumPy arrays, see `BlurEstimate`. Photos of one dtype whose sides fall into the same size bucket share one
+      compiled program.
 
     Raises:
       TypeError, ValueError: the image or edge map has the wrong type, shape or range, or `max_memory` is not enough
@@ -71,7 +70,7 @@ def estimate(
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     photo, given = prepare(image, edges, levels)
     own_edges = None if edges is None else given
-    if prefers_program() and fits_program(photo, weights, config, limit):
+    if fits_program(photo, weights, config, limit):
         tiles = size_bucket(*photo.shape[:2])
         program = compiled_program(config, tiles, edges is not None)
         return to_host(program(weights, *pad_to_bucket(photo, given, tiles)), photo.shape[:2])
@@ -156,15 +155,6 @@ def estimate_padded(
     given = None if edges is None else edges & inside_mask(image.shape, size)
     photo = PaddedPhoto(image, size, tiles)
     return run_stages(stages, photo, given, propagation=choose_propagation(config, weights))
-
-
-def prefers_program() -> bool:
-    """Whether one compiled program is the better way for a photo: on accelerators.
-
-    On a CPU the networks are compiled once for tiles of one size, whatever the size of the photo, and every core reads
-    tiles of its own.
-    """
-    return jax.default_backend() != "cpu"
 
 
 def fits_program(

@@ -95,7 +95,6 @@ def test_as_many_tiles_side_by_side_as_cores_and_memory_allow(weights, parts):
 
 
 def test_one_program_is_for_accelerators_that_have_room(weights, parts, traces):
-    assert estimator.prefers_program()  # by the fixture
     need = memory.program_need(6, 7, multiscale=False)
     estimator.estimate(PHOTO, weights, max_memory=need)
     assert len(traces) == 1 and not parts
