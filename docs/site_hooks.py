@@ -31,6 +31,7 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
     source = f"docs/{own}"
     if included := page.meta.get("include"):
         source, markdown = included, (ROOT / included).read_text(encoding="utf-8")
+        markdown = re.sub(r"\A---\n.*?^---\n", "", markdown, flags=re.MULTILINE | re.DOTALL)  # for model hubs
     parts = _FENCE.split(markdown)
     parts[::2] = [
         _LINK.sub(lambda found: _link(found, source, own, config.repo_url), part) for part in parts[::2]

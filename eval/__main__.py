@@ -2,6 +2,11 @@
 
 import sys
 
+from jaxblur.runtime import compile_cache, messages
+
+if __name__ == "__main__":  # before JAX is imported
+    compile_cache.keep_programs()
+    messages.hide_compiler_messages()
 try:
     from eval.cli import Command, main
 except ModuleNotFoundError as error:

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import logging
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from eval import datasets, methods, runner, schema
 from eval.report import tables
 from eval.report.published import read_published
 from jaxblur import config
-from jaxblur.runtime import parallel
+from jaxblur.runtime import parallel, signals
 
 _EXAMPLES = """Compare defocus estimators on data sets with ground truth.
 
@@ -100,33 +99,14 @@ def main(args: Sequence[str] | None = None) -> int:
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS and Orbax speak of what is of no use here
     tfds.disable_progress_bar()
     try:
-        with _terminated_like_ctrl_c():
+        with signals.stop_in_order():
             return run(command, "python -m eval " + shlex.join(args), console)
-    except KeyboardInterrupt as interrupt:
-        console.print("eval: interrupted; run it again to continue")
-        return 143 if isinstance(interrupt, _Terminated) else 130
+    except signals.Stopped as stopped:
+        console.print(f"eval: stopped by {stopped}; run it again to continue")
+        return stopped.status
     except (OSError, ValueError, datasets.MissingDataset) as error:
         console.print(f"eval: {error}", soft_wrap=True)
         return 2
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
-
-
-@contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends the program in order, a second one at once."""
-
-    def stop(signum: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def run(command: Command, text: str, console: rich.console.Console) -> int:

@@ -68,7 +68,7 @@ def fraction_in_focus(radius: Any, confidence: Any) -> float:
       0.5
     """
     sure = np.count_nonzero(is_sure(confidence))
-    return np.count_nonzero(in_focus(radius, confidence)) / sure if sure else math.nan
+    return float(np.count_nonzero(in_focus(radius, confidence)) / sure) if sure else math.nan
 
 
 def has_little_evidence(confidence: Any) -> bool:

@@ -42,9 +42,9 @@ def radius_to_sigma(radius: Values) -> Float[Array, "..."]:
       Extension", IEEE TIP 2016.
 
     Examples:
-      >>> import numpy as np, jaxblur
-      >>> jaxblur.radius_to_sigma(np.float32([0.5, 2.0, 6.0])).round(3).tolist()
-      [...]
+      >>> import jax.numpy as jnp, jaxblur
+      >>> print(jaxblur.radius_to_sigma(jnp.asarray([0.5, 2.0, 6.0])))
+      [0.3   1.125 3.275]
     """
     return _convert("radius", radius, TABLE_RADIUS, TABLE_SIGMA)
 
@@ -62,9 +62,9 @@ def sigma_to_radius(sigma: Values) -> Float[Array, "..."]:
       TypeError: `sigma` is not floating-point.
 
     Examples:
-      >>> import numpy as np, jaxblur
-      >>> jaxblur.sigma_to_radius(np.float32([0.3, 1.125, 3.275])).round(3).tolist()
-      [...]
+      >>> import jax.numpy as jnp, jaxblur
+      >>> print(jaxblur.sigma_to_radius(jnp.asarray([0.3, 1.125, 3.275])).round(3))
+      [0.5 2.  6. ]
     """
     return _convert("sigma", sigma, TABLE_SIGMA, TABLE_RADIUS)
 

@@ -20,16 +20,16 @@ def _in_px(unit: str, word: str) -> dict[str, Label]:
         f"{unit}_rmse": Label(f"RMSE of {word}", "px", "low", "root of the mean square error"),
         f"{unit}_mse": Label(f"MSE of {word}", "px²", "low", "mean square error"),
         f"{unit}_ai1": Label(
-            f"AI(1) of {word}",
+            f"MAE after fit of {word}",
             "px",
             "low",
-            "MAE after the best affine map of the estimate (Garg et al. 2019)",
+            "MAE after the best affine map of the estimate, AI(1) of Garg et al. 2019",
         ),
         f"{unit}_ai2": Label(
-            f"AI(2) of {word}",
+            f"RMSE after fit of {word}",
             "px",
             "low",
-            "RMSE after the best affine map of the estimate (Garg et al. 2019)",
+            "RMSE after the best affine map of the estimate, AI(2) of Garg et al. 2019",
         ),
         f"{unit}_spearman": Label(
             f"Spearman's ρ, {word}", "", "high", "rank correlation with the ground truth"

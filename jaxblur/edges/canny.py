@@ -56,7 +56,7 @@ def detect_edges(
       >>> image = np.zeros((16, 16), np.uint8)
       >>> image[:, 8:] = 255  # a step between columns 7 and 8
       >>> jaxblur.detect_edges(image)[8].nonzero()[0].tolist()
-      [7]
+      [7, 8]
     """
     image = to_float(image)
     value = brightness(image)

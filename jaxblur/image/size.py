@@ -65,7 +65,7 @@ def size_bucket(height: int, width: int, *, max_tile: int = MAX_TILE) -> Tiles:
       >>> import jaxblur
       >>> tiles = jaxblur.size_bucket(600, 800)
       >>> tiles.rows, tiles.columns, tiles.shape
-      (2, 2, (640, 832))
+      (2, 2, (640, 896))
     """
 
     def along(length: int) -> tuple[int, int]:

@@ -38,8 +38,10 @@ def disk_kernel(radius: Float[Array, ""] | float, *, size: int) -> Float[Array, 
 
     Examples:
       >>> from jaxblur.synthesis import disk_kernel
-      >>> disk_kernel(1.0, size=3).round(2).tolist()
-      [...]
+      >>> print(disk_kernel(1.0, size=3).round(2))
+      [[0.03 0.15 0.03]
+       [0.15 0.32 0.15]
+       [0.03 0.15 0.03]]
     """
     _check_kernel("radius", radius, size, reach=1.0)
     return _disk(_as_float(radius), size)
@@ -73,8 +75,10 @@ def gaussian_kernel(sigma: Float[Array, ""] | float, *, size: int) -> Float[Arra
 
     Examples:
       >>> from jaxblur.synthesis import gaussian_kernel
-      >>> gaussian_kernel(0.5, size=3).round(2).tolist()
-      [...]
+      >>> print(gaussian_kernel(0.5, size=3).round(2))
+      [[0.02 0.11 0.02]
+       [0.11 0.47 0.11]
+       [0.02 0.11 0.02]]
     """
     _check_kernel("sigma", sigma, size, reach=0.0)
     s = jnp.maximum(_as_float(sigma), 1e-3)

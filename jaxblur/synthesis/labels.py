@@ -56,7 +56,9 @@ def edge_labels(
     distance cannot be told from the boundary, and is called depth.
 
     Args:
-      alphas, kernels, radii: the stack of layers, as in `jaxblur.synthesis.layers`.
+      alphas: (n, H, W) how much of each pixel a layer covers, in [0, 1], from back to front.
+      kernels: (n, k, k) point-spread function of each layer.
+      radii: (n,) disk radius of each layer, px.
       min_step: least step of the radius at a depth edge, px.
       max_same: largest step of the radius that is taken for none, px.
       border: the one the composite was made with.
@@ -74,9 +76,9 @@ def edge_labels(
       >>> from jaxblur.synthesis import disk_kernel, edge_labels
       >>> alphas = jnp.ones((2, 32, 32)).at[1, :, :16].set(0.0)  # the near layer covers the right half
       >>> radii = jnp.asarray([3.0, 0.5])
-      >>> kernels = jnp.stack([disk_kernel(radius, size=7) for radius in (3.0, 0.5)])
-      >>> edge_labels(alphas, kernels, radii)[13, 8:18].tolist()  # 1: a depth edge, -1: not clear
-      [...]
+      >>> kernels = jnp.stack([disk_kernel(radius, size=7) for radius in radii])
+      >>> print(edge_labels(alphas, kernels, radii)[13, 8:18])  # 1: a depth edge, -1: not clear
+      [ 0  0  0 -1  1  1 -1  0  0  0]
     """
     check_stack(alphas, kernels=kernels, radii=radii)
     if not 0 <= max_same <= min_step:

@@ -34,7 +34,9 @@ def composite_layers(
     aperture that two layers cover for independent, as all such compositing does.
 
     Args:
-      images, alphas, kernels: the stack, as at the top of this module.
+      images: (n, H, W, C) the layers from back to front, sRGB-encoded in [0, 1], not premultiplied.
+      alphas: (n, H, W) how much of each pixel a layer covers, in [0, 1]; layer 0 is opaque whatever it says.
+      kernels: (n, k, k) point-spread function of each layer, odd k, sum 1.
       linear_light: sum light as a camera does instead of gamma-encoded values; may be traced.
       border: as in `convolve`.
 
@@ -51,8 +53,8 @@ def composite_layers(
       >>> images = jnp.stack([jnp.zeros((16, 16, 3)), jnp.ones((16, 16, 3))])  # white before black
       >>> alphas = jnp.ones((2, 16, 16)).at[1, :, :8].set(0.0)  # it covers the right half
       >>> kernels = jnp.stack([disk_kernel(0.5, size=5), disk_kernel(2.0, size=5)])
-      >>> composite_layers(images, alphas, kernels)[6, ::3, 0].round(2).tolist()
-      [...]
+      >>> print(composite_layers(images, alphas, kernels)[6, 3:9, 0].round(2))
+      [0.   0.07 0.34 0.66 0.93 1.  ]
     """
     check_stack(alphas, kernels=kernels)
     check_float("images", images)
@@ -79,7 +81,8 @@ def layer_radius(
     `alphas`; see `valid_part` for that of a composite with border "valid".
 
     Args:
-      alphas, radii: the stack, as at the top of this module; radii may also vary within layers, (n, H, W).
+      alphas: (n, H, W) how much of each pixel a layer covers, in [0, 1], from back to front.
+      radii: (n,) disk radius of each layer, px; may also vary within layers, (n, H, W).
 
     Returns:
       Radius, px, of the dtype of `radii`.

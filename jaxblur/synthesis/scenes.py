@@ -30,7 +30,8 @@ def plane_radius(
 
     Args:
       planes: p0, p1, p2 in px, the signed circle of confusion; the sign tells before from behind the focal plane.
-      height, width: of the view, px.
+      height: of the view, px.
+      width: of the view, px.
       margin: px that are added around the view, where y and x go on.
       max_radius: px.
 
@@ -41,8 +42,8 @@ def plane_radius(
       >>> import jax.numpy as jnp
       >>> from jaxblur.synthesis import plane_radius
       >>> slanted = jnp.asarray([[0.0, 0.0, 4.0]])  # in focus in the middle column
-      >>> plane_radius(slanted, height=1, width=5, max_radius=3.0)[0, 0].round(1).tolist()
-      [...]
+      >>> print(plane_radius(slanted, height=1, width=5, max_radius=3.0)[0, 0])
+      [3.  1.6 0.  1.6 3. ]
     """
     check_float("planes", planes)
     check_rank("planes", planes, (2,), "(n, 3)")
@@ -77,8 +78,9 @@ def render_scene(
     stays so.
 
     Args:
-      images, alphas: the stack from back to front, see `jaxblur.synthesis.layers`. They are larger than the result by
+      images: (n, H, W, 3) the layers from back to front, see `composite_layers`. They are larger than the result by
         k // 2 px on each side, since light from there gets into the view.
+      alphas: (n, H, W) how much of each pixel a layer covers, in [0, 1].
       planes: see `plane_radius`; in px and y, x of the result.
       kernel: the aperture: radius (traced, px) to a point-spread function of odd side k and sum 1, for instance
         `functools.partial(disk_kernel, size=49)`. It must hold `max_radius`. Light before and behind the focal plane

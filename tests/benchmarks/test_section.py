@@ -66,6 +66,7 @@ FIGURES = {
         "rows": [
             {
                 "megapixels": 99.99,
+                "seconds": 1133.0,
                 "peak_bytes": 3.04e9,
                 "ratio_to_floor_bytes": 1.9,
                 "cpu_seconds_per_megapixel": 3.14,
