@@ -81,7 +81,7 @@ def test_unknown_stages_are_one_line(photos, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["missing", "empty"])
 def test_bad_photo_folders_are_one_line(name, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    assert name in refused(capsys, tmp_path, "--photos", str(tmp_path / name))
+    assert name in refused(capsys, tmp_path, "--preset", "default", "--photos", str(tmp_path / name))
 
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path):

@@ -78,11 +78,12 @@ def test_its_checkpoint_is_the_state_of_today(config, old):
     jax.tree.map(np.testing.assert_array_equal, again.state, found.state)
     start = init_parameters(two.network, jax.random.split(jax.random.key(0))[0])
     assert isinstance(found.state.params, MultiscaleParameters)
+    rate = config.multiscale.optimiser.adam_rate
     for name in MultiscaleParameters.__dataclass_fields__:
         for one, other in zip(
             *map(jax.tree.leaves, (getattr(found.state.params, name), getattr(start, name))), strict=True
         ):
-            np.testing.assert_allclose(one, other, atol=0.02, err_msg=name)
+            np.testing.assert_allclose(one, other, atol=1.5 * rate, err_msg=name)  # one step with momentum
     assert np.abs(found.state.params.exponents - start.exponents).max() > 1e-4
 
 
@@ -127,6 +128,7 @@ def test_a_run_of_all_stages_has_the_numbers_of_the_older_version(config, tmp_pa
         lines, wanted = (read_curve(file) for file in (tmp_path / "run" / name / "curve.jsonl", RUN / path))
         assert len(lines) == len(wanted)
         for line, other in zip(lines, wanted, strict=True):
+            assert line.pop("kind") == other.pop("kind")
             other = {k: v for k, v in renamed.facts(other).items() if not k.endswith(("seconds", "second"))}
             assert {k: line[k] for k in other} == pytest.approx(other, rel=1e-3, abs=1e-4)
     facts = json.loads(found.metadata["facts"])

@@ -30,7 +30,7 @@ def test_every_array_is_the_mean_and_the_last_facts_stay(runs, tmp_path):
     folder, trees = runs
     paths = [str(folder / f"{number}.safetensors") for number in range(3)]
     out = tmp_path / "new" / "mean.safetensors"
-    assert average.main(["--variables", *paths, "--output", str(out)]) == 0
+    assert average.main(["--preset", "smoke", "--variables", *paths, "--output", str(out)]) == 0
     mean, facts = load_initial(out, NETWORK)
     expected = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *trees)
     assert set(mean) == {"params", "batch_stats"} and set(mean["params"]) == {"f1", "b", "f2", "e"}
@@ -49,7 +49,7 @@ def test_e_net_of_other_runs(runs, tmp_path, blur, edges):
         for name, of in options.items()
         for each in (name, *(str(folder / f"{n}.safetensors") for n in of))
     ]
-    assert average.main([*arguments, "--output", str(out)]) == 0
+    assert average.main(["--preset", "smoke", *arguments, "--output", str(out)]) == 0
     variables, facts = load_initial(out, NETWORK)
     for kind, found in variables.items():
         for part, tree in found.items():
@@ -85,7 +85,7 @@ def test_files_that_do_not_fit(runs, tmp_path, capsys, names, message):
     (folder / "text.safetensors").write_text("text")
     out = tmp_path / "mean.safetensors"
     paths = [name if name == "--edges" else str(folder / f"{name}.safetensors") for name in names]
-    assert average.main(["--variables", *paths, "--output", str(out)]) == 2
+    assert average.main(["--preset", "smoke", "--variables", *paths, "--output", str(out)]) == 2
     captured = capsys.readouterr().err
     assert re.search(message, captured), captured
     assert captured.count("\n") == 1 and not out.exists()
