@@ -16,8 +16,10 @@ from pathlib import Path
 
 import platformdirs
 
+from jaxblur.runtime.compiler import compile_fast
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+compile_fast()
 
 
 def _programs() -> Path:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from jaxblur.config import Precision
+from jaxblur.runtime.compiler import compile_fast
 from train.config import PRESETS, STAGES, TrainConfig, scale_rates, step_rows
 from train.data.config import DataConfig
 
@@ -115,7 +115,7 @@ def main(args: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done or stopped on request, 2 for bad input."""
     options = tyro.cli(Arguments, args=args, prog="python -m train")
     if options.preset == "smoke":
-        _compile_fast()
+        compile_fast()
     # Heavy imports come after the arguments are known to be good.
     try:
         from jaxblur.runtime import parallel
@@ -150,18 +150,13 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def _compile_fast() -> None:
-    """Leave programs unoptimised: a run that computes next to nothing waits for the compiler. Before JAX is used."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "optimization_level" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0".strip()
-
-
 def _show_log(console: Console) -> None:
-    """Log lines on the console of the progress bar, so that they appear above it; not those of noisy libraries."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=console, show_path=False)]
-    )
+    """Log lines on the console of the progress bar, so that they appear above it; not those of noisy libraries.
+
+    `force`, since some libraries have set up the log by the time they are imported.
+    """
+    handler = RichHandler(console=console, show_path=False)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
     for noisy in ("absl", "orbax", "jax"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

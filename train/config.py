@@ -264,7 +264,7 @@ def smoke(data: DataConfig) -> TrainConfig:
         width=4,
         hidden=(8, 8),
     )
-    small = functools.partial(dataclasses.replace, view_size=96, scenes_per_batch=2, max_radius=8.0, slices=4)
+    small = functools.partial(dataclasses.replace, view_size=64, scenes_per_batch=2, max_radius=8.0, slices=4)
     few = {"contents": 2, "view_size": 48, "points": 4, "views": 1, "scene_views": 1}
     return dataclasses.replace(
         full,

@@ -101,6 +101,16 @@ def test_the_log_uses_the_console_of_the_bar(monkeypatch):
     assert handler.console is CONSOLE is Writers.__init__.__kwdefaults__["console"]
 
 
+def test_the_log_is_shown_though_a_library_has_set_it_up(monkeypatch):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(root, "level", logging.WARNING)
+    screen = io.StringIO()
+    command._show_log(Console(file=screen, width=120))
+    logging.getLogger("train.run").info("stage blur: 3 steps")
+    assert "stage blur: 3 steps" in screen.getvalue()
+
+
 def test_lines_of_the_log_appear_above_the_bar(tmp_path):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)
