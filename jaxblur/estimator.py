@@ -70,7 +70,7 @@ def estimate(
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     photo, given = prepare(image, edges, levels)
     own_edges = None if edges is None else given
-    if fits_program(photo, weights, config, limit):
+    if jax.default_backend() != "cpu" and fits_program(photo, weights, config, limit):
         tiles = size_bucket(*photo.shape[:2])
         program = compiled_program(config, tiles, edges is not None)
         return to_host(program(weights, *pad_to_bucket(photo, given, tiles)), photo.shape[:2])

@@ -1,7 +1,7 @@
 """Canny edges of a photo, as MATLAB's `edge(V, 'canny')` finds them on V of HSV, in array operations.
 
 Three passes over the gradient: its greatest magnitude, the histogram of magnitudes relative to it, and the ridges
-above the two thresholds that follow. `detect_edges` makes all three on the whole photo, `canny_strips` on strips.
+above the two thresholds that follow. `detect_edges` makes all three on the whole photo, `canny_tiles` on tiles.
 """
 
 import functools
@@ -21,6 +21,7 @@ from jaxblur.image.size import Size, check_size, inside_mask, interior_mask, rep
 from jaxblur.image.values import to_float
 
 BINS = 64  # of the histogram of magnitudes
+_TIE = 1e-5  # relative difference of magnitudes that are equal but for rounding, such as those beside a step
 
 
 def detect_edges(
@@ -220,7 +221,10 @@ def _shifts(plane: Array, radius: int, axis: int) -> Any:
 def _is_ridge(
     magnitude: Float[Array, "h w"], by_row: Float[Array, "h w"], by_column: Float[Array, "h w"]
 ) -> Bool[Array, "h w"]:
-    """No smaller than the magnitude on either side along the gradient, interpolated between two pixels."""
+    """No smaller than the magnitude on either side along the gradient, interpolated between two pixels.
+
+    Beside a step two pixels are equally strong. Both are ridges, however a compiler rounds.
+    """
     height, width = magnitude.shape
     padded = jnp.pad(magnitude, 1)
 
@@ -237,6 +241,7 @@ def _is_ridge(
         straight = jnp.where(across, at(0, sign), at(sign, 0))
         anti = jnp.where(across, at(-sign, sign), at(sign, -sign))
         diagonal = jnp.where(falling, at(sign, sign), anti)
-        return straight * (1 - slant) + diagonal * slant
+        return straight + (diagonal - straight) * slant  # exactly equal neighbours stay so
 
-    return (magnitude >= beyond(1)) & (magnitude >= beyond(-1))
+    least = magnitude * (1 + _TIE)
+    return (least >= beyond(1)) & (least >= beyond(-1))

@@ -1,7 +1,7 @@
 """Full frames as NumPy planes on the host, worked through in strips of rows by small compiled functions.
 
 What bounds the memory of large photos: only strips reach the compiled functions. All strips of a photo have one
-shape, so each function is compiled once.
+shape, and photos of about the same width share it, so each function is compiled rarely.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from jaxblur.image.size import Tiles
+from jaxblur.image.size import round_up
 
 Planes = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
 
@@ -24,10 +24,11 @@ class Strips(NamedTuple):
     columns: int
 
     @classmethod
-    def of(cls, frame: Shaped[np.ndarray, "h w *c"], tiles: Tiles, *, pixels: int) -> "Strips":
-        """Strips of about `pixels` px each of a photo in the bucket `tiles`."""
-        rows, columns = tiles.shape
-        return cls(frame.shape[0], frame.shape[1], max(min(pixels // columns, rows), 1), columns)
+    def of(cls, frame: Shaped[np.ndarray, "h w *c"], *, pixels: int) -> "Strips":
+        """Strips of about `pixels` px each."""
+        height, width = frame.shape[:2]
+        columns = round_up(width)
+        return cls(height, width, max(min(pixels // columns, round_up(height)), 1), columns)
 
     def starts(self) -> range:
         """First rows of all strips."""

@@ -63,5 +63,5 @@ def _answer(
     parameters: dict[str, Any], planes: Float[Array, "r w c"], first: Int[Array, ""], size: Int[Array, " 2"]
 ) -> Float[Array, "r w"]:
     """What the guide network says of some rows of the half-size copy, the first of them maybe above it."""
-    inside = inside_mask(planes.shape[:2], size // 2, first_row=first)
+    inside = inside_mask(planes.shape[:2], size // 2, first=(first, 0))
     return GuideNet().apply({"params": parameters}, planes, inside)  # type: ignore[return-value]

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from jaxblur.config import Config, MultiScale, Readout, SingleScale
-from jaxblur.edges.canny_strips import detect_edges_in_strips
+from jaxblur.edges.canny_tiles import detect_edges_in_tiles
 from jaxblur.image import pyramid
 from jaxblur.image.size import MAX_TILE, Tiles, equal_tiles
 from jaxblur.image.strips import Strips
@@ -72,7 +72,7 @@ class InStrips(Stages):
     def find_edges(self, photo: Photo, given: Bool[np.ndarray, "h w"] | None) -> Bool[np.ndarray, "h w"]:
         """See `run.Stages`."""
         if given is None:
-            edges = detect_edges_in_strips(photo, self._strips(photo), config=self.config.edges)
+            edges = detect_edges_in_tiles(photo, config=self.config.edges)
         else:
             edges = given.copy()  # the result does not share its memory with what was passed in
         self._work.advance(_EDGE_COST * edges.size)
@@ -153,7 +153,7 @@ class InStrips(Stages):
         return equal_tiles(photo.shape[0], photo.shape[1], side=self.tile)
 
     def _strips(self, photo: Photo) -> Strips:
-        return Strips.of(photo, self._tiles(photo), pixels=self.strip_pixels)
+        return Strips.of(photo, pixels=self.strip_pixels)
 
     def _total_cost(self, photo: Photo, way: SingleScale | MultiScale) -> float:
         height, width = photo.shape[:2]

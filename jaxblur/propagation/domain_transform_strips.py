@@ -121,7 +121,7 @@ def coupled_in_strip(
 ) -> tuple[Array, Array]:
     """`coupled_pixels` of the strip of this shape that begins with row `start` of the photo."""
     with_row_above = (shape[0] + 1, shape[1])
-    across, down = coupled_pixels(inside_mask(with_row_above, size, first_row=start - 1))
+    across, down = coupled_pixels(inside_mask(with_row_above, size, first=(start - 1, 0)))
     return across[1:], down[1:]
 
 
@@ -133,7 +133,7 @@ def _photo_weights(
     distances = domain_distances(as_rgb(view), sigma_s=config.sigma_s, sigma_r=config.sigma_r)
     weights = domain_weights(
         distances,
-        coupled_pixels(inside_mask(view.shape, size, first_row=first)),
+        coupled_pixels(inside_mask(view.shape, size, first=(first, 0))),
         sigma_s=config.sigma_s,
         num_iterations=config.iterations,
     )

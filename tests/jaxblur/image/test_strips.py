@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblur.image.size import Tiles, inside_mask
+from jaxblur.image.size import inside_mask
 from jaxblur.image.strips import FramePoints, Strips, apply_to_strips
 from jaxblur.propagation.domain_transform import (
     coupled_pixels,
@@ -30,9 +30,9 @@ def test_cut_and_put_are_inverse_and_zero_outside(rng):
 
 def test_strips_have_about_so_many_pixels():
     frame = np.zeros((10, 5, 3), np.uint8)
-    assert Strips.of(frame, Tiles(1, 1, 64, 64), pixels=64 * 3) == (10, 5, 3, 64)
-    assert Strips.of(frame, Tiles(1, 2, 64, 64), pixels=1).rows == 1
-    assert Strips.of(frame, Tiles(1, 1, 64, 64), pixels=10**9).rows == 64
+    assert Strips.of(frame, pixels=64 * 3) == (10, 5, 3, 64)
+    assert Strips.of(frame, pixels=1).rows == 1
+    assert Strips.of(frame, pixels=10**9).rows == 64
 
 
 def test_a_strip_that_fits_is_not_copied(rng):
@@ -42,7 +42,7 @@ def test_a_strip_that_fits_is_not_copied(rng):
 
 def test_inside_mask_of_a_strip():
     size = jnp.asarray([5, 3], jnp.int32)
-    inside = [np.asarray(inside_mask((3, 4), size, first_row=jnp.int32(first))) for first in (-1, 2)]
+    inside = [np.asarray(inside_mask((3, 4), size, first=(jnp.int32(first), 0))) for first in (-1, 2)]
     photo = np.pad(np.ones((5, 3), bool), ((1, 0), (0, 1)))
     np.testing.assert_array_equal(inside[0], photo[:3])
     np.testing.assert_array_equal(inside[1], photo[3:])

@@ -1,4 +1,4 @@
-"""Edges in strips are those of the whole photo, bit for bit."""
+"""Edges in tiles are those of the whole photo, bit for bit."""
 
 import dataclasses
 
@@ -8,11 +8,10 @@ import pytest
 
 from jaxblur.config import DEFAULT, PUBLISHED
 from jaxblur.edges.canny import detect_edges
-from jaxblur.edges.canny_strips import detect_edges_in_strips
-from jaxblur.image.strips import Strips
+from jaxblur.edges.canny_tiles import detect_edges_in_tiles
 from tests.jaxblur.edges.chains import spiral
 
-ROWS = 16  # of a strip, with 64 columns: one compilation for most photos here
+TILE = 16  # px: one compilation for most photos here
 
 
 def smooth_noise(rng, height, width, dtype):
@@ -35,29 +34,29 @@ def smooth_noise(rng, height, width, dtype):
 def test_equal_to_the_whole(rng, shape, dtype, config):
     photo = smooth_noise(rng, *shape, dtype)
     expected = np.asarray(detect_edges(photo, config=config))
-    got = detect_edges_in_strips(photo, Strips(*shape, ROWS, 64), config=config)
+    got = detect_edges_in_tiles(photo, config=config, tile=TILE)
     assert got.dtype == bool and (min(shape) == 1 or 0.02 < got.mean() < 0.5)
     np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("rows", [1, 100])
-def test_no_matter_the_height_of_strips(rng, rows):
+@pytest.mark.parametrize("tile", [1, 60, 100])
+def test_no_matter_the_side_of_tiles(rng, tile):
     photo = smooth_noise(rng, 61, 53, np.uint8)
-    got = detect_edges_in_strips(photo, Strips(61, 53, rows, 64), config=DEFAULT.edges)
+    got = detect_edges_in_tiles(photo, config=DEFAULT.edges, tile=tile)
     np.testing.assert_array_equal(got, np.asarray(detect_edges(photo)))
 
 
 def test_constant_photo_has_no_edges():
     photo = np.full((40, 30, 3), 200, np.uint8)
-    assert not detect_edges_in_strips(photo, Strips(40, 30, ROWS, 64), config=PUBLISHED.edges).any()
+    assert not detect_edges_in_tiles(photo, config=PUBLISHED.edges, tile=TILE).any()
 
 
-def test_a_chain_holds_together_over_strips():
-    """A winding line that fades: its faint end is kept because it connects, through many strips, to a strong one."""
+def test_a_chain_holds_together_over_tiles():
+    """A winding line that fades: its faint end is kept because it connects, through many tiles, to a strong one."""
     line = cv2.resize(spiral(10).astype(np.uint8), (60, 60), interpolation=cv2.INTER_NEAREST)
     fade = np.linspace(1.0, 0.45, 60)[None, :]
     photo = np.repeat((200 * line * fade).astype(np.uint8)[..., None], 3, axis=2)
-    got = detect_edges_in_strips(photo, Strips(60, 60, ROWS, 64), config=DEFAULT.edges)
+    got = detect_edges_in_tiles(photo, config=DEFAULT.edges, tile=TILE)
     np.testing.assert_array_equal(got, np.asarray(detect_edges(photo)))
     strong_only = np.asarray(detect_edges(photo, config=dataclasses.replace(DEFAULT.edges, low_ratio=1.0)))
     assert strong_only.sum() + 30 < got.sum()
