@@ -1,4 +1,4 @@
-"""The estimate of one photo: in one compiled program, or in tiles and strips where memory is short."""
+"""The estimate of one photo: in one compiled program, or in tiles and strips on a CPU and where memory is short."""
 
 import functools
 from collections.abc import Callable
@@ -45,12 +45,13 @@ def estimate(
       levels: values of the image that become black and white, or "auto" for those that it uses: for pictures that fill
         a small part of their range, such as 12 bits in 16. None: as they are.
       max_memory: bytes that the process may take, or a size such as "4GB"; None means half the memory of the machine.
-        A photo that needs more in one compiled program is worked through in tiles and strips.
-      progress: called with the fraction of the work that is done, 0 to 1, where a photo is worked through like that.
+        On a CPU a photo is worked through in tiles and strips. On an accelerator it is one compiled program, as long as
+        the memory suffices.
+      progress: called with the fraction of the work that is done, 0 to 1, where a photo is worked through in tiles.
 
     Returns:
-      NumPy arrays, see `BlurEstimate`. Photos of one dtype whose sides fall into the same size bucket share one
-      compiled program.
+      NumPy arrays, see `BlurEstimate`. What is compiled for one photo serves others: of all sizes in tiles, of the same
+      size bucket and dtype in one program.
 
     Raises:
       TypeError, ValueError: the image or edge map has the wrong type, shape or range, or `max_memory` is not enough
@@ -70,7 +71,7 @@ def estimate(
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     photo, given = prepare(image, edges, levels)
     own_edges = None if edges is None else given
-    if jax.default_backend() != "cpu" and fits_program(photo, weights, config, limit):
+    if prefers_program() and fits_program(photo, weights, config, limit):
         tiles = size_bucket(*photo.shape[:2])
         program = compiled_program(config, tiles, edges is not None)
         return to_host(program(weights, *pad_to_bucket(photo, given, tiles)), photo.shape[:2])
@@ -155,6 +156,14 @@ def estimate_padded(
     given = None if edges is None else edges & inside_mask(image.shape, size)
     photo = PaddedPhoto(image, size, tiles)
     return run_stages(stages, photo, given, propagation=choose_propagation(config, weights))
+
+
+def prefers_program() -> bool:
+    """Whether the device likes one program for the whole photo best.
+
+    On a CPU such a program takes a minute to compile, for every bucket anew, and leaves cores idle.
+    """
+    return jax.default_backend() != "cpu"
 
 
 def fits_program(

@@ -40,5 +40,6 @@ def traces(monkeypatch) -> Iterator[list[Tiles]]:
 
     forget_programs()  # those of other tests have the networks in them
     monkeypatch.setattr(estimator, "estimate_padded", green)
+    monkeypatch.setattr(estimator, "prefers_program", lambda: True)
     yield traces
     forget_programs()
