@@ -41,7 +41,7 @@ import jaxtyping
 
 # As type checkers have it, an int is a float too.
 _CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-jaxtyping.install_import_hook(["jaxblur", "eval"], _CHECKER)
+jaxtyping.install_import_hook(["jaxblur", "train", "eval"], _CHECKER)
 
 import jax
 import numpy as np

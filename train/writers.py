@@ -5,6 +5,7 @@ import logging
 import math
 import os
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,11 @@ class Totals:
         samples: int = 0,
         seconds: float = 0.0,
         window: dict[str, list[float]] | None = None,
-        window_start: tuple[int, float] = (0, 0.0),
+        window_start: Sequence[float] = (0, 0.0),
     ) -> None:
         """Totals to go on from, as given by `progress`."""
         self.samples, self.seconds = samples, seconds
-        self._window, self._window_start = window or {}, window_start
+        self._window, self._window_start = window or {}, (int(window_start[0]), float(window_start[1]))
         self._pending: deque[tuple[int, Any]] = deque()
 
     def add(self, step: int, metrics: Any) -> None:

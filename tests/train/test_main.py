@@ -1,5 +1,6 @@
 """`python -m train`: options, one line for bad input, and the log."""
 
+import inspect
 import io
 import logging
 import subprocess
@@ -98,7 +99,7 @@ def test_the_log_uses_the_console_of_the_bar(monkeypatch):
     monkeypatch.setattr(logging, "basicConfig", lambda **settings: given.update(settings))
     command._show_log(CONSOLE)
     (handler,) = given["handlers"]
-    assert handler.console is CONSOLE is Writers.__init__.__kwdefaults__["console"]
+    assert handler.console is CONSOLE is inspect.signature(Writers).parameters["console"].default
 
 
 def test_the_log_is_shown_though_a_library_has_set_it_up(monkeypatch):

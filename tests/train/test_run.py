@@ -20,6 +20,7 @@ from train import run as training
 from train.export import weights as weights_export
 from train.export.variables import load_variables, save_variables
 from train.loop import NonFiniteError
+from train.scenes.views import SceneViews
 from train.settings import ConfigChangedError
 from train.stages import depth_validation, forward, multiscale
 from train.stages.fold import fold_batch_norm
@@ -54,8 +55,13 @@ def quick(monkeypatch, scenes):
     monkeypatch.setattr(MultiscaleStage, "averaged", lambda self, state: state.average)
     read = {"radius": np.zeros((8, 2, 2), np.float32)}
     monkeypatch.setattr(multiscale, "scene_readings", lambda *args, **settings: [read])
-    monkeypatch.setattr(training, "SceneViews", lambda *args, split, **_: scenes[split == "held_out"])
-    monkeypatch.setattr(depth_validation, "held_out_depth", lambda *args, **settings: None)
+
+    def take(self, *args, split, **settings):
+        vars(self).update(vars(scenes[split == "held_out"]))
+
+    monkeypatch.setattr(SceneViews, "__init__", take)
+    nothing = depth_validation.HeldOutDepth({})
+    monkeypatch.setattr(depth_validation, "held_out_depth", lambda *args, **settings: nothing)
     monkeypatch.setattr(weights_export, "move_threshold", lambda params, *args: (params, 0.25))
 
 

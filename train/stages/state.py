@@ -16,7 +16,7 @@ class TrainState:
     """Training state; every field but the optimiser's own is a tree of arrays by the names of `DefocusNet`.
 
     Attributes:
-      step: finished steps, int32.
+      step: finished steps, int32; its shape, where a tree of shapes says what to restore.
       params: what is trained.
       frozen: variables ("params", "batch_stats") that the stage only uses: f1-NET in the second stage.
       batch_stats: running statistics of `params`; empty without batch normalisation.
@@ -24,7 +24,7 @@ class TrainState:
       opt_state: of the optimiser.
     """
 
-    step: jax.Array
+    step: Any
     params: Any
     frozen: Any
     batch_stats: Any

@@ -1,6 +1,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -90,7 +91,8 @@ def test_views_larger_than_scenes_are_refused(views):
 def test_the_label_of_a_point_is_the_radius_of_its_pixel(rng):
     views = rng.random((1, 2, 40, 40, 3)).astype(np.float32)
     radius = rng.random((1, 2, 40, 40)).astype(np.float32)
-    examples = jax.jit(lambda keys: samples.scene_examples(keys, views, radius, points=8, margin=10))(
+    scene = jnp.asarray(views), jnp.asarray(radius)
+    examples = jax.jit(lambda keys: samples.scene_examples(keys, *scene, points=8, margin=10))(
         jax.random.split(jax.random.key(0), 1)
     )
     assert examples.points.valid.all() and examples.radius.shape == (2, 8)
@@ -102,7 +104,9 @@ def test_the_label_of_a_point_is_the_radius_of_its_pixel(rng):
 def test_networks_have_scenes_of_their_own(config, tmp_path, monkeypatch):
     own = dataclasses.replace(config.network_scene, collage_probability=0.5)
     made = []
-    monkeypatch.setattr(run, "SceneViews", lambda folder, source, scene, **kwargs: made.append(scene))
+    monkeypatch.setattr(
+        SceneViews, "__init__", lambda self, folder, source, scene, **kwargs: made.append(scene)
+    )
     plan = prepare(
         dataclasses.replace(config, network_scene=own), tmp_path, ("blur",), allow_config_change=False
     )
@@ -113,25 +117,26 @@ def test_networks_have_scenes_of_their_own(config, tmp_path, monkeypatch):
 def test_step_labels_by_the_true_radius():
     radius = np.full((30, 40), 1.0, np.float32)
     radius[:, 20:] = 2.0  # steps by 1 px at column 20
-    labels = np.asarray(composites.step_labels(radius))
+    labels = np.asarray(composites.step_labels(jnp.asarray(radius)))
     np.testing.assert_array_equal(np.flatnonzero(labels[15] == 1), [19, 20, 21])
     np.testing.assert_array_equal(np.flatnonzero(labels[15] == -1), [*range(13, 19), *range(22, 28)])
     radius[:, 20:] = 1.5  # neither a depth edge nor none
-    labels = np.asarray(composites.step_labels(radius))
+    labels = np.asarray(composites.step_labels(jnp.asarray(radius)))
     assert set(labels[15]) == {-1, 0} and (labels[15] == -1).sum() == 15
     slanted = np.linspace(0, 6, 40, dtype=np.float32)[None].repeat(30, 0)
     sharp = np.where(np.arange(40) < 20, 0.1, 0.5).astype(np.float32)[None].repeat(30, 0)
     for smooth in (slanted, sharp):
-        assert not np.asarray(composites.step_labels(smooth)).any()
+        assert not np.asarray(composites.step_labels(jnp.asarray(smooth))).any()
 
 
 def test_depth_edges_of_scenes_come_first_and_are_labelled_so(rng):
     views = rng.random((1, 2, 40, 40, 3)).astype(np.float32)
     radius = np.full((1, 2, 40, 40), 1.0, np.float32)
     radius[0, 1, :, 20:] = 4.0
+    scene = jnp.asarray(views), jnp.asarray(radius)
     examples = jax.jit(
         lambda keys: composites.scene_depth_examples(
-            keys, views, radius, points=20, depth_fraction=0.25, margin=10
+            keys, *scene, points=20, depth_fraction=0.25, margin=10
         )
     )(jax.random.split(jax.random.key(0), 1))
     labels, valid = np.asarray(examples.label), np.asarray(examples.points.valid)

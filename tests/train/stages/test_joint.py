@@ -9,14 +9,15 @@ import jaxblur
 from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.network.weights import Weights
 from jaxblur.runtime import parallel
+from train.scenes.views import SceneViews
 from train.stages import forward, readings
 from train.stages.joint import JointStage
 
 pytestmark = pytest.mark.usefixtures("standard_promotion")
 
 
-class Scenes:
-    """Composed scenes in the place of `SceneViews`: views of 96 px have two scales."""
+class Scenes(SceneViews):
+    """Scenes of blocks: views of 96 px have two scales."""
 
     def __init__(self, side):
         rng = np.random.default_rng(3)

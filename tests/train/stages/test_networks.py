@@ -18,9 +18,7 @@ pytestmark = pytest.mark.usefixtures("standard_promotion")
 def make_stage(name, config, scenes=None):
     own = networks.stage_config(config, name)
     source = open_source(own.data)
-    blur = networks.BlurStage(
-        networks.stage_config(config, "blur"), source if name == "blur" else None, scenes=scenes
-    )
+    blur = networks.BlurStage(networks.stage_config(config, "blur"), source, scenes=scenes)
     if name == "blur":
         return blur
     fresh = blur.init(jax.random.key(1))

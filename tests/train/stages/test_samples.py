@@ -77,7 +77,7 @@ def test_radii_are_stratified_and_some_are_sharp_or_wide(key):
 def test_a_view_is_blurred_by_its_lens(key, rng, softness, black, white):
     content = (rng.random((40, 44, 3)) * 255).astype(np.uint8)
     how = PLAIN._replace(black=jnp.float32(black), white=jnp.float32(white), softness=jnp.float32(softness))
-    view = samples.blurred_view(key, content, jnp.float32(2.5), how, kernel_size=15)
+    view = samples.blurred_view(key, jnp.asarray(content), jnp.float32(2.5), how, kernel_size=15)
     disk = functools.partial(synthesis.disk_kernel, size=15)
     kernel = synthesis.soft_kernel(disk, jnp.float32(2.5), softness=softness)
     shown = black + (white - black) * jnp.asarray(content, jnp.float32) / 255
