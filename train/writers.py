@@ -196,7 +196,7 @@ def _naming(folder: Path) -> Iterator[None]:
 
 def _close_tensorboard(writer: SummaryWriter) -> None:
     """Close its files; where that fails, keep it from trying again at exit, with a traceback on the screen."""
-    files = list((writer.all_writers or {}).values())
+    files: list[Any] = list((writer.all_writers or {}).values())
     try:
         writer.close()
     except OSError:
