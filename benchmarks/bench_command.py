@@ -45,7 +45,9 @@ def main(options: Options) -> None:
         runs = {name: run_command(options.photo, Path(folder)) for name in ("cold", "kept")}
     figures: dict[str, Any] = {"photo": options.photo.name, "size": [height, width], **runs, **origin()}
     for name in runs:
-        print(f"{name}: {runs[name]['seconds']:.1f} s by the clock, {runs[name]['cpu_seconds']:.1f} s of the CPU")
+        print(
+            f"{name}: {runs[name]['seconds']:.1f} s by the clock, {runs[name]['cpu_seconds']:.1f} s of the CPU"
+        )
     write(options.json, figures)
 
 

@@ -112,12 +112,19 @@ def from_line(line: bytes) -> Record:
 
 
 def append(path: Path, records: Iterable[Record]) -> None:
-    """Append records as whole lines and make sure they are on disk."""
+    """Append records as whole lines and make sure they are on disk.
+
+    Raises:
+      OSError: the file, which the error names, cannot be written; the next run drops what there is of a line.
+    """
     lines = b"".join(to_line(record) + b"\n" for record in records)
-    with path.open("ab") as file:
-        file.write(lines)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("ab") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def read(folder: Path) -> list[Record]:

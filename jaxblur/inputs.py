@@ -1,6 +1,7 @@
 """What people pass to `estimate`, turned into what the stages take: photo, edges, weights, settings, memory."""
 
 import functools
+import numbers
 import os
 import warnings
 from pathlib import Path
@@ -10,11 +11,12 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Shaped
 
+from jaxblur._checks import is_concrete
 from jaxblur.config import DEFAULT, PRESETS, Config
 from jaxblur.files.images import read_image
 from jaxblur.files.levels import Levels, is_narrow, stretch, used_range
 from jaxblur.image.size import Tiles, pad_to_shape
-from jaxblur.image.values import to_float
+from jaxblur.image.values import as_native, to_float
 from jaxblur.network.weights import Weights
 from jaxblur.runtime import memory
 from jaxblur.weights import load_weights
@@ -38,7 +40,7 @@ def prepare(
     Raises:
       TypeError, ValueError, OSError: what is wrong, and what would be right.
     """
-    photo = np.asarray(_as_array(image))
+    photo = _as_numpy("image", _as_array(image))
     if photo.dtype in (np.uint8, np.uint16):  # converted in the program: a quarter of the memory on the host
         jax.eval_shape(to_float, photo)  # checks the shape
     else:
@@ -47,7 +49,7 @@ def prepare(
     photo = np.broadcast_to(photo.reshape(*photo.shape[:2], -1), (*photo.shape[:2], 3))
     if edges is None:
         return photo, np.zeros(photo.shape[:2], bool)
-    given = np.asarray(edges)
+    given = _as_numpy("edges", edges)
     if given.dtype != bool:
         raise TypeError(f"edges must be bool, got {given.dtype}")
     if given.shape != photo.shape[:2]:
@@ -84,6 +86,26 @@ def _as_array(image: Any) -> Any:
             f"image must be a NumPy or JAX array, a path or a Pillow image, got {type(image).__name__}"
         )
     return image
+
+
+def _as_numpy(name: str, value: Any) -> np.ndarray:
+    """An array on the host, without a mask; TypeError or ValueError with one line that names the argument."""
+    if not is_concrete(value):
+        raise TypeError(
+            f"{name} must hold values, got {value.aval.str_short()} that JAX traces; estimate_padded works under jit, "
+            "vmap and grad"
+        )
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"{name} must have no masked values, got {np.ma.count_masked(value)}; fill them first"
+        )
+    try:
+        return as_native(np.asarray(value))
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a foreign class raises where it cannot become an array
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TypeError(f"{name} cannot be read as a NumPy array: {reason}") from error
 
 
 def _in_plain_mode(image: Any) -> Any:
@@ -150,10 +172,14 @@ def as_bytes(max_memory: float | str | None) -> float:
       max_memory: bytes, a size such as "4GB", or None: half of the machine's memory.
 
     Raises:
-      ValueError: no size.
+      TypeError, ValueError: no size.
     """
     if isinstance(max_memory, str):
         max_memory = memory.parse_size(max_memory)
+    if not isinstance(max_memory, numbers.Real | None):
+        raise TypeError(
+            f'max_memory must be bytes, a size such as "4GB", or None, got {type(max_memory).__name__}'
+        )
     if max_memory is not None and not max_memory > 0:
         raise ValueError(f"max_memory must be positive, got {max_memory}")
     return memory.limit(max_memory)

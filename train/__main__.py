@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from jaxblur.config import Precision
+from jaxblur.runtime import messages
 from jaxblur.runtime.compiler import compile_fast
 from train.config import PRESETS, STAGES, TrainConfig, scale_rates, step_rows
 from train.data.config import DataConfig
@@ -116,6 +117,7 @@ def main(args: list[str] | None = None) -> int:
     options = tyro.cli(Arguments, args=args, prog="python -m train")
     if options.preset == "smoke":
         compile_fast()
+    messages.hide_compiler_messages()
     # Heavy imports come after the arguments are known to be good.
     try:
         from jaxblur.runtime import parallel

@@ -1,14 +1,16 @@
 """A whole run: B-Net, then E-Net on its f1-NET, then the multiscale stage on their readings, then all jointly."""
 
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxblur.files.output import folder_lock
 from jaxblur.multiscale.parameters import MultiscaleParameters
 from jaxblur.network.weights import Weights
 from jaxblur.weights import save_weights
@@ -65,14 +67,31 @@ def run(
       The weights file; None if the run was told to stop before its end, or trained B-Net alone.
 
     Raises:
+      ValueError: another run is writing to the folder.
       ValueError, FileNotFoundError, OSError, ConfigChangedError: before the first step, see `prepare`.
       loop.NonFiniteError, checkpoints.CheckpointError: see there.
     """
     plan = prepare(config, folder, stages, allow_config_change=options.allow_config_change)
     try:
-        return _train_stages(plan, options)
+        with _alone_in(folder):
+            return _train_stages(plan, options)
     except _StoppedError:
         return None
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of the folder, once for all hosts; the system lifts the lock of a process that dies."""
+    with contextlib.ExitStack() as stack:
+        if jax.process_index() == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(folder_lock(folder, wait=False))
+            except BlockingIOError:
+                raise ValueError(
+                    f"output {folder}: another run is writing to it; wait for it, or take another --output"
+                ) from None
+        yield
 
 
 def _train_stages(plan: Plan, options: RunOptions) -> Path | None:
@@ -187,7 +206,6 @@ def _facts(folder: Path, name: str, before: dict[str, Any] | None = None) -> dic
 def _write(path: Path, write: Any, *content: Any) -> Path:
     """Write a file, once for all hosts."""
     if jax.process_index() == 0:
-        path.parent.mkdir(parents=True, exist_ok=True)  # without a stage nothing was put there so far
         write(path, *content)
         _log.info("written: %s", path)
     return path

@@ -1,11 +1,12 @@
 """Where a run's numbers go: a progress bar or log lines, a JSONL curve, TensorBoard."""
 
+import contextlib
 import json
 import logging
 import math
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class Writers:
     """All writers of one run; made on process 0 only.
 
     Files: `curve.jsonl` (kind "train" or "validation", step, samples, seconds, the metrics), and the folder
-    `tensorboard`.
+    `tensorboard`. Where they cannot be written, an OSError names the folder.
     """
 
     def __init__(
@@ -131,8 +132,10 @@ class Writers:
           console: where progress is shown.
         """
         self._name, self._num_steps, self._validation = name, num_steps, ""
-        self._curve = Curve(folder / "curve.jsonl", step=step)
-        self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self._folder = folder
+        with _naming(folder):
+            self._curve = Curve(folder / "curve.jsonl", step=step)
+            self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
         self._bar = _progress(console) if console.is_terminal else None
         if self._bar is not None:
             self._bar.start()
@@ -157,17 +160,19 @@ class Writers:
 
     def _write(self, kind: str, step: int, values: dict[str, float], totals: Totals) -> None:
         spent = {"samples": totals.samples, "seconds": round(totals.seconds, 3)}
-        self._curve.write({"kind": kind, "step": step, **spent, **values})
-        for name, value in values.items():
-            self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
-        self._tensorboard.flush()
+        with _naming(self._folder):
+            self._curve.write({"kind": kind, "step": step, **spent, **values})
+            for name, value in values.items():
+                self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
+            self._tensorboard.flush()
 
     def close(self) -> None:
         """Close files and bar."""
         if self._bar is not None:
             self._bar.stop()
-        self._curve.close()
-        self._tensorboard.close()
+        with _naming(self._folder), contextlib.ExitStack() as stack:
+            stack.callback(_close_tensorboard, self._tensorboard)
+            self._curve.close()
 
     def __enter__(self) -> "Writers":
         """Nothing but itself."""
@@ -176,6 +181,29 @@ class Writers:
     def __exit__(self, *exception: object) -> None:
         """Close."""
         self.close()
+
+
+@contextlib.contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """An OSError of the writers, which may not say where, names the folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
+def _close_tensorboard(writer: SummaryWriter) -> None:
+    """Close its files; where that fails, keep it from trying again at exit, with a traceback on the screen."""
+    files: list[Any] = list((writer.all_writers or {}).values())
+    try:
+        writer.close()
+    except OSError:
+        for file in files:
+            file.event_writer._worker.stop()
+            file.event_writer._closed = True
+        raise
 
 
 def _progress(console: Console) -> Progress:

@@ -109,7 +109,11 @@ def read_edges(path: str | Path, size: tuple[int, int], *, max_pixels: int = MAX
 
 def _read(path: str | Path, max_pixels: int) -> np.ndarray:
     """Decode the first picture of a file, (H, W) or (H, W, 3) RGB, or raise with the reason why not."""
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe may never end
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:  # a null byte, which no name can hold
+        raise ValueError(f"{shown(path)}: {error}") from error
+    if not stat.S_ISREG(mode):  # a pipe may never end
         raise ValueError(f"{shown(path)}: this is not a file")
     with open(path, "rb") as file:
         head = file.read(kinds.HEAD)

@@ -51,23 +51,31 @@ def stretch(image: np.ndarray, levels: Levels) -> np.ndarray:
       uint16 of integers, float32 of floats; the shape stays.
 
     Raises:
+      TypeError: neither "auto" nor two numbers.
       ValueError: black is not below white, or one of them is not finite.
     """
-    if levels == "auto":
+    if isinstance(levels, str) and levels == "auto":
         levels = used_range(image)
         if levels[0] == levels[1]:
             levels = 0.0, full_range(image)
     black, white = check_levels(levels)
-    if np.issubdtype(image.dtype, np.integer):
-        values = np.arange(np.iinfo(image.dtype).max + 1)
-        scaled = np.clip((values - black) / (white - black), 0, 1)
-        return (scaled * 65535).round().astype(np.uint16)[image]
-    return np.clip((image.astype(np.float32) - np.float32(black)) / np.float32(white - black), 0, 1)
+    whole = np.issubdtype(image.dtype, np.integer)
+    # In 64 bits: in 32, levels that are far apart are infinite, and those that are close are one, and both make NaN.
+    scaled = np.arange(np.iinfo(image.dtype).max + 1.0) if whole else image.astype(np.float64)
+    with np.errstate(over="ignore"):
+        scaled -= black
+        scaled /= white - black
+    np.clip(scaled, 0, 1, out=scaled)
+    return (scaled * 65535).round().astype(np.uint16)[image] if whole else scaled.astype(np.float32)
 
 
 def check_levels(levels: Any) -> tuple[float, float]:
-    """The two levels as floats; ValueError unless black is below white and both are finite."""
-    black, white = (float(level) for level in levels)
+    """The two levels as floats; TypeError unless they are two numbers, ValueError unless black < white, both finite."""
+    try:
+        black, white = (float(level) for level in levels)
+    except (TypeError, ValueError) as error:
+        got = " ".join(repr(levels).split())
+        raise TypeError(f'levels must be two numbers, black and white, or "auto", got {got[:60]}') from error
     if not (np.isfinite([black, white]).all() and black < white):
         raise ValueError(f"levels must be a black below a white, both finite, got {black:g} and {white:g}")
     return black, white

@@ -52,18 +52,25 @@ def atomic_files(paths: list[Path]) -> Iterator[list[IO[bytes]]]:
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """Wait until no other process holds the lock of this folder, and hold it.
 
     Where the system has no such lock (Windows, some network drives), go on without.
+
+    Raises:
+      BlockingIOError: another process holds it, and `wait` is False.
     """
     if fcntl is None:
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
         yield
     finally:
         os.close(descriptor)

@@ -26,8 +26,7 @@ def to_float(image: Any) -> Float[Array, "h w *c"]:
       TypeError: another dtype.
       ValueError: another shape, an empty image, or, where known before tracing, values not in [0, 1].
     """
-    if not isinstance(image, jax.Array):
-        image = np.asarray(image)
+    image = as_native(image)
     if image.dtype not in _FULL_SCALE and not jnp.issubdtype(image.dtype, jnp.floating):
         raise TypeError(f"image must be uint8, uint16 or floating-point, got {image.dtype}")
     check_rank("image", image, (2, 3), _LAYOUT)
@@ -49,6 +48,20 @@ def to_float(image: Any) -> Float[Array, "h w *c"]:
     _check_unit_range(image)
     image = jnp.asarray(image)
     return image if image.dtype == jnp.float64 else image.astype(jnp.float32)
+
+
+def as_native(image: Any) -> Any:
+    """The same array in a type that JAX knows: bytes in the order of this machine, floats of at most 64 bits.
+
+    Files bring others: those of astronomy, and many TIFF, have the most significant byte first.
+    """
+    if isinstance(image, jax.Array):
+        return image
+    image = np.asarray(image)
+    if image.dtype.kind == "f" and image.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):  # it becomes infinity, which is refused
+            return image.astype(np.float64)
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
 
 
 def as_rgb(image: Any) -> Float[Array, "h w 3"]:

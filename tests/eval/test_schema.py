@@ -1,4 +1,6 @@
+import errno
 import math
+import os
 
 import pytest
 
@@ -79,6 +81,24 @@ def test_append_read_and_a_line_cut_off_by_a_crash(tmp_path):
     schema.drop_partial_line(path)
     schema.append(path, [image("b", mae=2.0)])
     assert [r.name for r in schema.of_kind(schema.read(tmp_path), schema.Image)] == ["a", "b"]
+
+
+def test_a_full_disk_is_told_with_the_file_and_costs_what_was_not_written_only(tmp_path, monkeypatch):
+    path = tmp_path / "results.jsonl"
+    schema.append(path, [RUN, image("a", mae=1.0)])
+
+    def full(descriptor):
+        os.truncate(path, path.stat().st_size - 20)  # there was room for the beginning
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"No space left on device: '.*results.jsonl'"):
+            schema.append(path, [image("b", mae=2.0)])
+    schema.drop_partial_line(path)
+    schema.append(path, [image("b", mae=3.0)])
+    kept = schema.of_kind(schema.read(tmp_path), schema.Image)
+    assert [(r.name, r.metrics["mae"]) for r in kept] == [("a", 1.0), ("b", 3.0)]
 
 
 def test_a_broken_line_in_the_middle_is_an_error(tmp_path):

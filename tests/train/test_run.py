@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import jaxblur
+from jaxblur.files.output import folder_lock
 from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.runtime import parallel
 from train import run as training
@@ -196,6 +197,16 @@ def test_a_stage_that_diverges_leaves_what_was_trained_before(config, tmp_path, 
     with pytest.raises(NonFiniteError, match="multiscale: loss is nan at step 1"):
         training.run(config, tmp_path, OPTIONS)
     assert set(load_variables(tmp_path / "variables.safetensors")[0]["params"]) == {"f1", "b", "f2", "e"}
+
+
+def test_two_runs_into_one_folder_at_once_are_refused(config, variables, start, tmp_path):
+    own, folder = dataclasses.replace(config, initial=start), tmp_path / "run"
+    folder.mkdir()
+    with folder_lock(folder):
+        with pytest.raises(ValueError, match="output .*run: another run is writing to it; wait for it, or"):
+            training.run(own, folder, OPTIONS, stages=())
+        assert not list(folder.iterdir())
+    assert training.run(own, folder, OPTIONS, stages=()) == folder / "weights.safetensors"
 
 
 def test_settings_of_a_finished_stage_are_compared_before_anything_is_done(config, tmp_path):

@@ -1,8 +1,13 @@
 """Curves that can be continued, running totals, and what is shown."""
 
+import errno
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +16,8 @@ from rich.console import Console
 
 from jaxblur.runtime import parallel
 from train.writers import Curve, Totals, Writers, read_curve
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_curve_is_continued_without_what_came_after_the_step(tmp_path):
@@ -129,6 +136,30 @@ def test_bar_on_a_terminal(tmp_path, caplog):
     for part in ("b-net", "10/10", "loss 1.5", "within one 0.5", "1234 samples/s", "validation mae 0.321"):
         assert part in last
     assert len(caplog.records) == 1  # the validation only
+
+
+FULL = """
+import logging, pathlib, resource, sys
+from train.writers import Totals, Writers
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+try:
+    with Writers(pathlib.Path(sys.argv[1]), name="b-net", step=0, num_steps=100) as writers:
+        for step in range(1, 101):
+            writers.train(step, {"loss": 1.5}, totals=Totals(), rate=1.0, left=1.0)
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_one_error_that_names_the_folder(tmp_path):
+    """Writes beyond a limit fail as on a full disk; nothing complains once more at the end of the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout == f"[Errno {errno.EFBIG}] {os.strerror(errno.EFBIG)}: {str(tmp_path)!r}\n"
+    steps = [line["step"] for line in read_curve(tmp_path / "curve.jsonl")]
+    assert steps and steps == list(range(1, len(steps) + 1)) and len(steps) < 100
 
 
 def test_dtype_of_metrics_does_not_matter():

@@ -56,3 +56,16 @@ def test_auto(narrow):
 def test_levels_that_are_none(narrow, wrong):
     with pytest.raises(ValueError, match="levels must be a black below a white, both finite, got"):
         levels.stretch(narrow, wrong)
+
+
+@pytest.mark.parametrize("wrong", ["AUTO", 3, (1,), (1, 2, 3), (None, 1), np.arange(3.0)], ids=repr)
+def test_levels_that_are_no_two_numbers(narrow, wrong, unchecked):
+    message = 'levels must be two numbers, black and white, or "auto", got '
+    with pytest.raises(TypeError, match=message) as caught:
+        levels.stretch(narrow, wrong)
+    assert str(caught.value).isprintable()
+
+
+def test_levels_may_be_an_array(narrow, unchecked):
+    made = levels.stretch(narrow, np.array([110.0, 994.0]))
+    np.testing.assert_array_equal(made, levels.stretch(narrow, (110, 994)))

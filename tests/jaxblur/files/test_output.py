@@ -80,10 +80,14 @@ def test_one_process_at_a_time_holds_a_folder(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin is not None and other.stdout is not None and other.stdout.readline() == "held\n"
+        with pytest.raises(BlockingIOError), output.folder_lock(tmp_path, wait=False):
+            pass
         start = time.perf_counter()
         threading.Timer(0.3, other.stdin.close).start()
         with output.folder_lock(tmp_path):
             assert time.perf_counter() - start > 0.29
+    with output.folder_lock(tmp_path, wait=False):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

@@ -177,6 +177,27 @@ def test_stretching_keeps_the_order_and_reaches_both_ends(picture, black, width)
 
 
 @try_many
+@given(
+    hnp.arrays(np.float32, (5, 7), elements=st.floats(0, 1, width=32)),
+    st.lists(
+        st.sampled_from([0, 5e-324, 1e-300, 1e-45, 1e-38, 0.5, 1, 1e38, 1.7e308]), min_size=2, max_size=2
+    ),
+    st.sampled_from([(1, 1), (-1, 1), (-1, -1)]),
+)
+def test_levels_however_far_apart_or_close_make_no_nan(picture, sizes, signs):
+    black, white = sorted(size * sign for size, sign in zip(sizes, signs, strict=True))
+    if black == white:
+        return
+    made = levels.stretch(picture, (black, white))
+    assert made.dtype == np.float32 and (made >= 0).all() and (made <= 1).all()
+    values = picture.astype(np.float64)
+    assert (made[values <= black] == 0).all() and (made[values >= white] == 1).all()
+    counts = (picture * 255).astype(np.uint8)
+    made = levels.stretch(counts, (black, white))
+    assert (made[counts <= black] == 0).all() and (made[counts >= white] == 65535).all()
+
+
+@try_many
 @given(st.floats(1, 1e12))
 def test_sizes_are_read_as_they_are_shown(size):
     assert size <= memory.parse_size(memory.format_size(size)) <= 1.11 * size + 2e6

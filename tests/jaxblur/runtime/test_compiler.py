@@ -29,7 +29,9 @@ def test_flags_are_added_to_those_of_the_user(flags):
 
 
 def test_a_flag_that_xla_does_not_know_is_left_out(flags, monkeypatch):
-    monkeypatch.setattr(compiler, "_FAST", {"xla_no_such_flag_" + "at_all": "1", "xla_backend_optimization_level": "0"})
+    monkeypatch.setattr(
+        compiler, "_FAST", {"xla_no_such_flag_" + "at_all": "1", "xla_backend_optimization_level": "0"}
+    )
     assert flags(None) == ["--xla_backend_optimization_level=0"]
 
 

@@ -135,9 +135,7 @@ def test_depth_edges_of_scenes_come_first_and_are_labelled_so(rng):
     radius[0, 1, :, 20:] = 4.0
     scene = jnp.asarray(views), jnp.asarray(radius)
     examples = jax.jit(
-        lambda keys: composites.scene_depth_examples(
-            keys, *scene, points=20, depth_fraction=0.25, margin=10
-        )
+        lambda keys: composites.scene_depth_examples(keys, *scene, points=20, depth_fraction=0.25, margin=10)
     )(jax.random.split(jax.random.key(0), 1))
     labels, valid = np.asarray(examples.label), np.asarray(examples.points.valid)
     np.testing.assert_array_equal(labels, [[1] * 5 + [0] * 15] * 2)
