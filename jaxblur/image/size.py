@@ -89,7 +89,7 @@ def equal_tiles(height: int, width: int, *, side: int) -> Tiles:
 
 
 def round_up(length: int) -> int:
-    """The next of the lengths 64, 80, 96, 112, 128, 160, 192 and so on, four to every doubling: at most a quarter more."""
+    """The next of the lengths 64, 80, 96, 112, 128, 160, 192 and so on, four to every doubling, at most 25 % more."""
     step = _TILE_STEP // 4
     while 8 * step < length:
         step *= 2
