@@ -1,10 +1,9 @@
-"""Time of the whole `jaxblur.estimate`: cold, with kept programs, warm; its stages, and the floors of the machine.
+"""Time of the whole `jaxblur.estimate`, warm, of its stages, and the floors of the machine.
 
     python -m benchmarks.bench_estimate --photo PHOTO --weights WEIGHTS --json result.json
     python -m benchmarks.bench_estimate --megapixels 1 12
 
-Cold and kept are new processes, from their start to the first result, without and with programs compiled before.
-Warm times are of one process: median, least and most of `repeats`; all that is compared takes turns, so that a load
+Times are of one process: median, least and most of `repeats`; all that is compared takes turns, so that a load
 from elsewhere meets everything. Stages and ratios are of the least times. Stages are timed alone; "rest" is what the
 whole takes beyond them.
 
@@ -15,17 +14,10 @@ work with the networks applied to a patch around each edge point. It runs on a s
 
 import dataclasses
 import functools
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,8 +37,6 @@ from jaxblur.network.weights import Weights
 from jaxblur.propagation import domain_transform, single_scale
 from jaxblur.weights import load_weights
 
-START_UPS = ("cold", "kept")
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -57,7 +47,6 @@ class Options:
     preset: str = "default"
     points: int = 256  # edge points of the patch-wise sample; 0: none
     repeats: int = 5
-    start_up: bool = True  # whether to time new processes, with shipped weights and default settings
     json: Path | None = None  # where to write the figures too
 
 
@@ -214,26 +203,6 @@ def measure(options: Options, megapixels: float | None) -> dict[str, Any]:
     return figures | origin()
 
 
-def start_up(photo: np.ndarray) -> dict[str, dict[str, float]]:
-    """Parts of the start of the command, in a new process with an empty cache of programs, and in the next one."""
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "photo.png")
-        cv2.imwrite(str(path), photo[..., ::-1])
-        environment = {
-            **os.environ,
-            "JAX_COMPILATION_CACHE_DIR": str(Path(folder, "programs")),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
-        }
-        for name in START_UPS:
-            command = [sys.executable, "-m", "benchmarks.start_up", str(path), str(time.time())]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-            parts = json.loads(done.stdout)["parts"]
-            total = sum(parts.values())
-            found[name] = {**parts, "to_first_tile": total - parts["estimate"], "total": total}
-    return found
-
-
 def report(figures: dict[str, Any]) -> str:
     height, width = figures["size"]
     warm, stages, least = figures["warm"], figures["stages"], figures["floors"]
@@ -257,11 +226,6 @@ def report(figures: dict[str, Any]) -> str:
             f"patch-wise form {f['seconds_scaled']:.1f} s, {f['speedup']:.1f} times as long "
             f"(networks scaled up from {f['sample_points']} points, {f['sample']['least']:.3f} s)"
         )
-    for name, parts in figures.get("start_up", {}).items():
-        shown = ", ".join(f"{k} {v:.2f}" for k, v in parts.items() if k not in ("to_first_tile", "total"))
-        lines.append(
-            f"{name}: {parts['total']:.2f} s, to the first tile {parts['to_first_tile']:.2f} s ({shown})"
-        )
     return "\n".join(lines)
 
 
@@ -269,8 +233,6 @@ def main(options: Options) -> None:
     rows = []
     for megapixels in options.megapixels or (None,):
         row = run_alone(measure, options, megapixels, name="the measurement")
-        if options.start_up:
-            row["start_up"] = start_up(mirrored(images.read_image(options.photo), megapixels))
         rows.append(row)
         print(report(row), flush=True)
     write(options.json, {"preset": options.preset, "repeats": options.repeats, "rows": rows})

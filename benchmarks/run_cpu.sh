@@ -2,7 +2,7 @@
 # All benchmarks on a CPU, about an hour on one core. No network.
 #
 #   benchmarks/run_cpu.sh FOLDER              figures as JSON, and all that was printed in run.log
-#   benchmarks/run_cpu.sh FOLDER batch ...    only these: estimate parity start_up settings domain_transform edges
+#   benchmarks/run_cpu.sh FOLDER batch ...    only these: command estimate parity settings domain_transform edges
 #                                             networks batch training memory
 #   SMALL=1 benchmarks/run_cpu.sh FOLDER      tiny sizes, to try this script
 #
@@ -30,12 +30,12 @@ fi
 one_thread="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" # as OpenCV's filter
 
 main() {
-  bench estimate estimate --photo "$photo" --points "$points" --repeats "$repeats" --no-start-up
+  bench estimate estimate --photo "$photo" --points "$points" --repeats "$repeats"
   if [[ -n ${PUBLISHED:-} ]]; then
     bench parity estimate --photo "${PHOTO:-$photo}" ${EDGES:+--edges "$EDGES"} --weights "$PUBLISHED" \
-      --preset published --points "$points" --repeats "$repeats" --no-start-up
+      --preset published --points "$points" --repeats "$repeats"
   fi
-  bench start_up estimate --photo "$photo" --megapixels 0.003 --points 32 --repeats 2
+  bench command command --photo "$photo"
   bench settings settings --settings default two-stage default:bfloat16 --photo "$photo" --repeats "$repeats"
   XLA_FLAGS=$one_thread PYTHONPATH=${CONTRIB:+$CONTRIB:}$PYTHONPATH \
     bench domain_transform domain_transform --sizes "${filters[@]}" --channels "${channels[@]}" --repeats "$repeats"

@@ -2,7 +2,7 @@
 # All benchmarks that matter on a machine with a GPU. No network.
 #
 #   benchmarks/run_gpu.sh FOLDER              figures as JSON, and all that was printed in run.log
-#   benchmarks/run_gpu.sh FOLDER batch ...    only these: estimate settings domain_transform networks batch training
+#   benchmarks/run_gpu.sh FOLDER batch ...    only these: estimate command settings domain_transform networks batch training
 #   SMALL=1 benchmarks/run_gpu.sh FOLDER      tiny sizes, to try this script on a CPU
 #
 # Needs `python3` (or the one that PYTHON names) with the packages of the extra `train`; works on copies of the example
@@ -20,6 +20,7 @@ make_photo "${sizes[0]}" "$photo"
 
 main() {
   bench estimate estimate --photo "$photo" --megapixels "${sizes[@]}" --points "$points" --repeats "$repeats"
+  bench command command --photo "$photo"
   bench settings settings --photo "$photo" --repeats "$repeats"
   bench domain_transform domain_transform --sizes "${filters[@]}" --channels 1 4 --repeats "$repeats"
   bench networks networks --photo "$photo" --points "$points" --repeats "$repeats"

@@ -81,14 +81,12 @@ def parity(figures: dict[str, Any]) -> str:
     return "**Warm**, published weights and settings: " + " ".join(map(warm, figures["rows"]))
 
 
-def start_up(figures: dict[str, Any]) -> str:
-    parts = figures["rows"][0].get("start_up")
-    if parts is None:
-        return ""
-    cold, kept = (number(parts[name]["to_first_tile"], 2) for name in ("cold", "kept"))
+def command(figures: dict[str, Any]) -> str:
+    cold, kept = figures["cold"], figures["kept"]
     return (
-        f"**Start**, from the command to the first tile: {cold} s where the program has to be compiled, {kept} s where "
-        "it was kept."
+        f"**Command**, `jaxblur estimate {figures['photo']}` to its files: {number(cold['seconds'], 2)} s with nothing "
+        f"compiled ({number(cold['cpu_seconds'], 2)} s of the CPU), {number(kept['seconds'], 2)} s with programs kept "
+        f"({number(kept['cpu_seconds'], 2)} s of the CPU)."
     )
 
 
@@ -177,8 +175,7 @@ def settings(figures: dict[str, Any]) -> str:
 BULLETS: Sequence[tuple[str, Callable[[dict[str, Any]], str]]] = (
     ("estimate", estimate),
     ("parity", parity),
-    ("estimate", start_up),
-    ("start_up", start_up),
+    ("command", command),
     ("settings", settings),
     ("batch", batch),
     ("networks", networks),

@@ -8,27 +8,27 @@ _USUAL = 24.0  # megapixels of a camera
 
 
 def waiting_table(results: Path) -> str:
-    """Lines of a table in Markdown: time until the first photo is begun, and time of photos by their size.
+    """Lines of a table in Markdown: time of the whole command on one photo, and time of photos by their size.
 
     A time for 24 megapixels that was not measured is that of the nearest size, by the pixel, and called "about".
 
     Args:
-      results: folder with `cpu/start_up.json`, `cpu/settings.json` and `cpu/memory.json`; what is missing is left out.
+      results: folder with `cpu/command.json`, `cpu/settings.json` and `cpu/memory.json`; what is missing is left out.
     """
     files = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (results / "cpu").glob("*.json")
     }
-    rows = [*_start(files.get("start_up")), *_small(files.get("settings")), *_large(files.get("memory"))]
+    rows = [*_command(files.get("command")), *_small(files.get("settings")), *_large(files.get("memory"))]
     return "\n".join(["| what | time |", "|---|---|", *(f"| {what} | {time} |" for what, time in rows)])
 
 
-def _start(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
-    parts = figures["rows"][0].get("start_up") if figures else None
-    if parts is None:
+def _command(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if figures is None:
         return []
+    times = {name: duration(figures[name]["seconds"]) for name in ("cold", "kept")}
     return [
-        ("before the first photo, once: the program is compiled", duration(parts["cold"]["to_first_tile"])),
-        ("before the first photo of every later command", duration(parts["kept"]["to_first_tile"])),
+        (f"the first command, with `{figures['photo']}`: programs are compiled", times["cold"]),
+        ("the same command once more", times["kept"]),
     ]
 
 

@@ -14,6 +14,7 @@ from jaxblur.estimator import (
     estimate,
     fits_program,
     padded_program,
+    prefers_program,
     to_host,
 )
 from jaxblur.image.size import Tiles, size_bucket
@@ -48,7 +49,8 @@ def estimate_stream(
     They are taken only a few ahead, so memory does not grow with their number.
 
     Args:
-      images: photos as for `estimate`; sizes may differ. Those of the same size bucket and dtype run side by side.
+      images: photos as for `estimate`; sizes may differ. Those of the same size bucket and dtype run side by side,
+        one on every device. A CPU that is one device takes them one after the other, as `estimate` does.
       weights: as for `estimate`.
       edges: edge maps of all photos, or None.
       config: as for `estimate`.
@@ -69,6 +71,7 @@ def estimate_stream(
     """
     weights, config, limit = as_weights(weights), as_config(config), as_bytes(max_memory)
     local = jax.local_devices()  # this host's devices only: each host brings its own photos
+    one_by_one = len(local) == 1 and not prefers_program()  # all cores work on each photo then
     replicated = weights if len(local) == 1 else parallel.replicate(weights, devices=local)
     pairs = ((image, None) for image in images) if edges is None else zip(images, edges, strict=True)
 
@@ -76,7 +79,7 @@ def estimate_stream(
         index, (image, own_edges) = numbered
         photo, given = prepare(image, own_edges)
         shape = photo.shape[:2]
-        if not fits_program(photo, weights, config, limit):
+        if one_by_one or not fits_program(photo, weights, config, limit):
             return _Photo(index, None, shape, (photo, given))
         tiles = size_bucket(*shape)
         return _Photo(index, (tiles, photo.dtype), shape, pad_to_bucket(photo, given, tiles))

@@ -84,6 +84,22 @@ def test_large_photos_are_done_alone_and_in_their_place(with_edges, traces, monk
     assert alone == [(number, with_edges, 7.0) for number in sorted(large)]
 
 
+@pytest.mark.parametrize("program", [False, True])
+def test_a_cpu_that_is_one_device_takes_photos_as_estimate_does(program, traces, monkeypatch):
+    monkeypatch.setattr(batch, "prefers_program", lambda: program)
+    monkeypatch.setattr(batch.jax, "local_devices", lambda: jax.devices()[:1])
+    alone = []
+
+    def estimate(image, weights, **settings):
+        alone.append(image)
+        return batch.BlurEstimate(*[image[..., 1] / np.float32(255)] * 5)
+
+    monkeypatch.setattr(batch, "estimate", estimate)
+    results = stream([photo(i) for i in range(3)])
+    assert [number_of(result) for result in results] == [0, 1, 2]
+    assert (len(alone), len(traces)) == ((0, 1) if program else (3, 0))
+
+
 @pytest.mark.parametrize("place", [0, 3, 8, 21])
 def test_a_bad_photo_raises_after_the_results_before_it(place, traces):
     photos = [photo(i, *SIZES[i % 2]) for i in range(30)]
