@@ -9,6 +9,7 @@ compiled programs are kept: all workers share one folder, and so do later runs.
 # ruff: noqa: E402 - JAX reads its settings when it is imported
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -19,6 +20,11 @@ import platformdirs
 from jaxblur.runtime.compiler import compile_fast
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+# A shell starts what runs in the background with Ctrl-C ignored. The commands that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 compile_fast()
 
 
