@@ -1,4 +1,4 @@
-"""Compiled programs kept between runs of the command: only the first photo of a size waits for the compiler."""
+"""Compiled programs kept between runs of the command: only the first run waits for the compiler."""
 
 import os
 import tempfile
@@ -12,6 +12,8 @@ def keep_programs() -> None:
     JAX's own variables come first: JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false
     switches this off. A folder that cannot be written is left alone.
     """
+    # Many programs compile fast, and all together do not.
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     folder = platformdirs.user_cache_path("jaxblur") / "programs"
@@ -21,4 +23,3 @@ def keep_programs() -> None:
     except OSError:
         return
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")

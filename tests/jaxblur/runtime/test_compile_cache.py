@@ -17,8 +17,9 @@ jax.jit(lambda x: x + 1)(1.0)
 @pytest.fixture
 def environment(tmp_path):
     """A user whose cache folder is tmp_path, with nothing said to JAX."""
-    kept = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
-    return {**kept, "CACHE_OF_THE_TEST": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    own = ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS")
+    kept = {name: value for name, value in os.environ.items() if name not in own}
+    return {**kept, "CACHE_OF_THE_TEST": str(tmp_path)}
 
 
 def run(environment):
@@ -26,7 +27,7 @@ def run(environment):
     assert done.returncode == 0 and done.stderr == ""
 
 
-def test_programs_are_kept(environment, tmp_path):
+def test_programs_are_kept_however_fast_they_compile(environment, tmp_path):
     run(environment)
     assert list((tmp_path / "jaxblur" / "programs").iterdir())
 
