@@ -13,12 +13,12 @@ def waiting_table(results: Path) -> str:
     A time for 24 megapixels that was not measured is that of the nearest size, by the pixel, and called "about".
 
     Args:
-      results: folder with `cpu/command.json`, `cpu/settings.json` and `cpu/memory.json`; what is missing is left out.
+      results: folder with `cpu/command.json` and `cpu/memory.json`; what is missing is left out.
     """
     files = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (results / "cpu").glob("*.json")
     }
-    rows = [*_command(files.get("command")), *_small(files.get("settings")), *_large(files.get("memory"))]
+    rows = [*_command(files.get("command")), *_large(files.get("memory"))]
     return "\n".join(["| what | time |", "|---|---|", *(f"| {what} | {time} |" for what, time in rows)])
 
 
@@ -27,15 +27,12 @@ def _command(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
         return []
     times = {name: duration(figures[name]["seconds"]) for name in ("cold", "kept")}
     return [
-        (f"the first command, with `{figures['photo']}`: programs are compiled", times["cold"]),
+        (
+            f"the first command, with `{figures['photo']}` of {figures['size'][1]} x {figures['size'][0]} px",
+            times["cold"],
+        ),
         ("the same command once more", times["kept"]),
     ]
-
-
-def _small(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
-    if figures is None:
-        return []
-    return [(f"`{figures['photo']}`, small, edges everywhere", duration(figures["rows"][0]["median"]))]
 
 
 def _large(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
