@@ -132,10 +132,8 @@ def _evaluate_one(
     read = functools.partial(_read, dataset)
     parts = [todo[start : start + options.batch] for start in range(0, len(todo), options.batch)]
     progress(f"{method.name} on {dataset.name}", done, len(own))
-    with (
-        contextlib.closing(prefetch(read, parts, depth=1)) as decoded,
-        contextlib.closing(prefetch(predict, decoded, depth=1)) as predicted,
-    ):
+    decoded = prefetch(read, parts, depth=1)  # closed by the thread that reads it
+    with contextlib.closing(prefetch(predict, decoded, depth=1)) as predicted:
         for batch in predicted:
             records, scored = _score_batch(dataset, method, run.id, batch)
             errors |= {r.name: pictures.main_error(r.metrics) for r in records if isinstance(r, schema.Image)}

@@ -2,11 +2,12 @@
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
@@ -68,10 +69,17 @@ def test_evaluate_data_set():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_tiny")
-def test_train_small(monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.chdir(FOLDER)
-    with jax.numpy_dtype_promotion("standard"):
-        names = _run("train_small")
-    assert names["weights"].multiscale is None and names["result"].radius.shape == (100, 100)
+def test_train_small():
+    """In a process of its own, with one device: two photos cannot be shared out among the eight of the tests."""
+    code = "import json; from tests.test_notebooks import _run; names = _run('train_small'); "
+    code += "print(json.dumps([names['weights'].multiscale is None, *names['result'].radius.shape]))"
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parents[1]), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=FOLDER,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [True, 100, 100]

@@ -12,7 +12,8 @@ def prefetch(
 ) -> Generator[Any, None, None]:
     """Yield `make(item)` for each item, made up to `depth` ahead in a thread; its errors come out here, in turn.
 
-    `items` is read in that thread too, no further ahead than the results.
+    `items` is read in that thread too, no further ahead than the results. A generator is closed there as well: wherever
+    a signal stops the caller, no other thread touches it.
     """
     results: queue.Queue[Any] = queue.Queue(maxsize=depth)
     closed = threading.Event()
@@ -31,10 +32,13 @@ def prefetch(
             put(None)
         except BaseException as error:
             put((None, error))
+        finally:
+            if isinstance(items, Generator):
+                items.close()
 
     thread = threading.Thread(target=work, name="prefetch", daemon=True)
-    thread.start()
     try:
+        thread.start()
         while (made := results.get()) is not None:
             result, error = made
             if error is not None:
@@ -42,4 +46,5 @@ def prefetch(
             yield result
     finally:
         closed.set()
-        thread.join()
+        if thread.ident is not None:  # unless a signal came before it ran; it then ends by itself
+            thread.join()

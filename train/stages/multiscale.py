@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -88,7 +89,7 @@ class MultiscaleStage:
             for scenes in self._held_out
             for place in range(len(scenes["radius"]))
         ]
-        return [(*self._smooth_one(parameters, scene), scene["radius"]) for scene in scenes]
+        return [(*self._smooth_one(parameters, scene), jnp.asarray(scene["radius"])) for scene in scenes]
 
     def _loss(
         self, parameters: MultiscaleParameters, scene: Scene
