@@ -87,7 +87,7 @@ def _export(command: Export) -> int:
         width, height = command.size
         settings = config.PRESETS[command.preset]
         data = export.export_estimator(
-            weights, height=height, width=width, config=settings, platforms=options.platforms or None
+            weights, height=height, width=width, config=settings, platforms=command.platforms or None
         )
     with output.atomic_file(command.target) as file:
         file.write(data)
