@@ -1,17 +1,47 @@
 """The architecture as data: columns, widths, levels, crop offsets. A variant of the networks is another config."""
 
 import dataclasses
-from typing import Any, Literal
+import re
+from typing import Any, Literal, NamedTuple
 
-GRID = 7  # every column ends in a 7x7 grid of features
+_LAYER = re.compile(r"(conv|pool)([1-9])(?::([1-9]\d*))?")
+
+
+class Layer(NamedTuple):
+    """One layer: "conv3" (VALID, ReLU), "conv3:16" (with a width of its own), "pool2" (max, stride as its size)."""
+
+    kind: str
+    size: int
+    width: int | None
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether it has no weights."""
+        return self.kind == "pool"
+
+    def side(self, side: int) -> int:
+        """Side of what it makes of a patch of `side`."""
+        return side // self.size if self.is_pool else side - self.size + 1
+
+
+def parse_layer(layer: str) -> Layer:
+    """A layer from its name.
+
+    Raises:
+      ValueError: not the name of a layer.
+    """
+    match = _LAYER.fullmatch(layer)
+    if not match:
+        raise ValueError(f"layers must be like conv1, conv3, conv3:16 or pool3, got {layer!r}")
+    return Layer(match[1], int(match[2]), int(match[3]) if match[3] else None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ColumnConfig:
-    """One column of f1-NET or f2-NET: `layers` of "conv1", "conv3" (VALID, ReLU) and "pool3" (max, stride 3).
+    """One column of f1-NET or f2-NET: its `layers`, see `Layer`.
 
-    `size` is the side of the patch it reads. `shift` moves that patch off the centre of the edge point, px down and
-    right: 0 except for the published weights, which were trained with patches one pixel off.
+    `size` is the side of the patch it reads, px, or cells of the stem where there is one. `shift` moves that patch off
+    the centre, down and right: 0 except for the published weights, which were trained with patches one pixel off.
 
     Examples:
       >>> from jaxblur import ColumnConfig
@@ -24,20 +54,24 @@ class ColumnConfig:
     shift: int = 0
 
     def __post_init__(self) -> None:
-        side, unknown = self.size, set(self.layers) - {"conv1", "conv3", "pool3"}
-        if unknown:
-            raise ValueError(f"layers must be conv1, conv3 or pool3, got {sorted(unknown)}")
-        for layer in self.layers:
-            side = side // 3 if layer == "pool3" else side - 2 * (layer == "conv3")
-        if side != GRID:
-            raise ValueError(
-                f"a column must end in a {GRID}x{GRID} grid, got {side}x{side} from a {self.size} px patch"
-            )
+        if self.grid < 1:
+            raise ValueError(f"{self.layers} leave nothing of a patch of {self.size}")
+
+    @property
+    def grid(self) -> int:
+        """Side of the grid of features that the column ends in."""
+        side = self.size
+        for layer in map(parse_layer, self.layers):
+            side = layer.side(side)
+        return side
 
     @property
     def stride(self) -> int:
-        """Distance in the image, px, of neighbouring points of the 7x7 grid."""
-        return 3 ** self.layers.count("pool3")
+        """Distance of neighbouring points of the grid, in the unit of `size`."""
+        stride = 1
+        for layer in map(parse_layer, self.layers):
+            stride *= layer.size if layer.is_pool else 1
+        return stride
 
 
 _COLUMN_41 = ColumnConfig(size=41, layers=("conv3", "pool3", "conv3", "conv3", "conv3"))
@@ -55,6 +89,10 @@ class NetworkConfig:
     each ("softmax"), or one for each "blurrier than level k" ("ordinal"). Inputs are (image - input_offset) *
     input_scale.
 
+    Beyond the paper: all columns may read the map of one `stem` instead of the image, whose first layer may have a
+    stride (`step`). Then the points of each cell of step x step px share one patch of `patch` px in the middle of which
+    the cell lies. Without a `depth_column` E-Net has none of its own.
+
     Examples:
       >>> from jaxblur import NetworkConfig
       >>> network = NetworkConfig(width=32)
@@ -62,8 +100,11 @@ class NetworkConfig:
       (41, (0.5, 0.75, 1.0))
     """
 
+    stem: tuple[str, ...] = ()
+    step: int = 1
+    patch: int = 0  # px; 0: the largest column, where there is no stem
     columns: tuple[ColumnConfig, ...] = (_COLUMN_41, _COLUMN_27, _COLUMN_15)
-    depth_column: ColumnConfig = _COLUMN_41
+    depth_column: ColumnConfig | None = _COLUMN_41
     width: int = 64
     trunk: tuple[str, ...] = ("conv3", "conv3", "conv3", "conv1")
     hidden: tuple[int, ...] = (300, 150)
@@ -75,14 +116,20 @@ class NetworkConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.trunk[:1] != ("conv3",) or 1 + 2 * self.trunk.count("conv3") != GRID or "pool3" in self.trunk:
+        grids = {column.grid for column in self.all_columns}
+        side = next(iter(grids))
+        for layer in map(parse_layer, self.trunk):
+            side = 0 if layer.is_pool else layer.side(side)
+        if len(grids) != 1 or side != 1 or self.trunk[0].startswith("conv1"):
             raise ValueError(
-                f"trunk must begin with conv3 and reduce the 7x7 grid to one point, got {self.trunk}"
+                f"all columns must end in one grid, which trunk reduces to one point, got {sorted(grids)}, {self.trunk}"
             )
-        for column in (*self.columns, self.depth_column):
-            if not 0 <= self.corner(column) <= self.patch_size - column.size:
+        if self.step > 1 and not self.stem:
+            raise ValueError(f"step must be 1 without a stem, got {self.step}")
+        for column in self.all_columns:
+            if not 0 <= self.corner(column) <= self.cells - column.size:
                 raise ValueError(
-                    f"the shift of a column must keep its {column.size} px inside the {self.patch_size} px patch, "
+                    f"the shift of a column must keep its {column.size} px inside the {self.cells} px patch, "
                     f"got {column.shift}"
                 )
         if self.normalisation not in ("none", "bias", "batch"):
@@ -93,18 +140,36 @@ class NetworkConfig:
             raise ValueError(f"levels must be at least two increasing radii, got {self.levels}")
 
     @property
+    def all_columns(self) -> tuple[ColumnConfig, ...]:
+        """Those of f1-NET, and E-Net's own if it has one."""
+        return self.columns if self.depth_column is None else (*self.columns, self.depth_column)
+
+    @property
+    def grid(self) -> int:
+        """Side of the grids of features."""
+        return self.columns[0].grid
+
+    @property
     def patch_size(self) -> int:
-        """Side of the largest patch, px."""
-        return max(column.size for column in (*self.columns, self.depth_column))
+        """Side of the patch that is read at a point, px."""
+        return self.patch or max(column.size for column in self.all_columns)
 
     @property
     def margin(self) -> int:
         """Pixels of context that an edge point needs on each side."""
-        return self.patch_size // 2
+        return (self.patch_size - self.step) // 2
+
+    @property
+    def cells(self) -> int:
+        """Side of the stem's map of a patch; of the patch itself without a stem."""
+        side = self.patch_size
+        for i, layer in enumerate(map(parse_layer, self.stem)):
+            side = (side - layer.size) // (self.step if i == 0 else 1) + 1
+        return side
 
     def corner(self, column: ColumnConfig) -> int:
-        """First row and column of a column's patch inside the largest patch, px."""
-        return self.margin - column.size // 2 + column.shift
+        """First row and column of a column's patch inside the stem's map of the patch."""
+        return self.cells // 2 - column.size // 2 + column.shift
 
 
 def config_from_dict(values: dict[str, Any]) -> NetworkConfig:
@@ -119,14 +184,16 @@ def config_from_dict(values: dict[str, Any]) -> NetworkConfig:
     if unknown := set(values) - known:
         raise ValueError(f"unknown network setting {sorted(unknown)}, known are {sorted(known)}")
 
-    def column(entry: dict[str, Any]) -> ColumnConfig:
+    def column(entry: dict[str, Any] | None) -> ColumnConfig | None:
+        if entry is None:
+            return None
         return ColumnConfig(size=entry["size"], layers=tuple(entry["layers"]), shift=entry.get("shift", 0))
 
     if "columns" in values:
         values["columns"] = tuple(column(entry) for entry in values["columns"])
     if "depth_column" in values:
         values["depth_column"] = column(values["depth_column"])
-    for name in ("trunk", "hidden", "levels"):
+    for name in ("stem", "trunk", "hidden", "levels"):
         if name in values:
             values[name] = tuple(values[name])
     return NetworkConfig(**values)

@@ -158,11 +158,31 @@ def _blocked_backward(
 _blocked.defvjp(_blocked_forward, _blocked_backward)
 
 
-def max_pool(x: Float[Array, "b h w c"], *, size: int, stride: int) -> Float[Array, "b h2 w2 c"]:
+def convolve_patches(
+    x: Float[Array, "n h w c"], kernel: Float[Array, "k k c d"], *, stride: int = 1
+) -> Float[Array, "n h2 w2 d"]:
+    """VALID convolution as one matrix product over all windows: for small grids, and for a stride."""
+    size, _, inputs, outputs = kernel.shape
+    height, width = ((length - size) // stride + 1 for length in x.shape[1:3])
+    windows = [
+        x[:, i : i + (height - 1) * stride + 1 : stride, j : j + (width - 1) * stride + 1 : stride]
+        for i in range(size)
+        for j in range(size)
+    ]
+    columns = jnp.concatenate(windows, axis=-1).reshape(-1, size * size * inputs)
+    return (columns @ kernel.reshape(-1, outputs)).reshape(-1, height, width, outputs)
+
+
+def max_pool(
+    x: Float[Array, "b h w c"], *, size: int, stride: int, dilation: int = 1
+) -> Float[Array, "b h2 w2 c"]:
     """VALID maximum over size x size windows; `stride` is `size` (patches) or 1 (dense form).
 
     Nested maxima instead of `reduce_window`: the gradient is 18 times faster on CPU and the numbers are the same.
+    `dilation` is the distance of the window's values.
     """
-    height, width = x.shape[1] - size + 1, x.shape[2] - size + 1
-    x = functools.reduce(jnp.maximum, [x[:, i : i + height : stride] for i in range(size)])
-    return functools.reduce(jnp.maximum, [x[:, :, j : j + width : stride] for j in range(size)])
+    extent = (size - 1) * dilation
+    height, width = x.shape[1] - extent, x.shape[2] - extent
+    taps = range(0, extent + 1, dilation)
+    x = functools.reduce(jnp.maximum, [x[:, i : i + height : stride] for i in taps])
+    return functools.reduce(jnp.maximum, [x[:, :, j : j + width : stride] for j in taps])

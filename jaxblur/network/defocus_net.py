@@ -18,7 +18,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
-from jaxblur.network.config import ColumnConfig, NetworkConfig
+from jaxblur.network.config import ColumnConfig, NetworkConfig, parse_layer
 from jaxblur.network.layers import ClassificationNetwork, Column, Trunk
 
 NUM_EDGE_CLASSES = 2  # 0 pattern edge, 1 depth edge
@@ -31,7 +31,12 @@ class F1Net(nn.Module):
     axis_name: str | None = None
 
     def setup(self) -> None:
-        self.columns = [Column(column, self.config, self.axis_name) for column in self.config.columns]
+        self.columns = [
+            Column(column.layers, stem_width(self.config), self.config, self.axis_name)
+            for column in self.config.columns
+        ]
+        if self.config.stem:
+            self.stem = Column(self.config.stem, 3, self.config, self.axis_name, self.config.step)
 
     def __call__(self, patches: list[jax.Array], dense: bool = False, train: bool = False) -> list[jax.Array]:
         """Features of each column, from its own patch or (dense) its own part of the image."""
@@ -45,7 +50,9 @@ class F2Net(nn.Module):
     axis_name: str | None = None
 
     def setup(self) -> None:
-        self.column = Column(self.config.depth_column, self.config, self.axis_name)
+        column = self.config.depth_column
+        if column is not None:
+            self.column = Column(column.layers, stem_width(self.config), self.config, self.axis_name)
 
     def __call__(self, patch: jax.Array, dense: bool = False, train: bool = False) -> jax.Array:
         """Features of the column."""
@@ -59,7 +66,7 @@ class BNet(nn.Module):
     axis_name: str | None = None
 
     def setup(self) -> None:
-        self.trunk = Trunk(tuple(c.stride for c in self.config.columns), self.config, self.axis_name)
+        self.trunk = Trunk(self.config.columns, self.config, self.axis_name)
         outputs = len(self.config.levels) - (self.config.level_head == "ordinal")
         self.classification = ClassificationNetwork(outputs, self.config, self.axis_name)
 
@@ -71,8 +78,8 @@ class ENet(nn.Module):
     axis_name: str | None = None
 
     def setup(self) -> None:
-        strides = (self.config.depth_column.stride, *(c.stride for c in self.config.columns))
-        self.trunk = Trunk(strides, self.config, self.axis_name)
+        own = () if self.config.depth_column is None else (self.config.depth_column,)
+        self.trunk = Trunk((*own, *self.config.columns), self.config, self.axis_name)
         self.classification = ClassificationNetwork(NUM_EDGE_CLASSES, self.config, self.axis_name)
 
 
@@ -99,44 +106,50 @@ class DefocusNet(nn.Module):
 
         `patches` are sRGB-encoded values in [0, 1] of side `config.patch_size`.
         """
-        grids, own = self.f1_grids(patches), self.f2_grid(patches)
+        stem = self.stem_map(patches)
+        grids = self.f1_grids(stem)
         blur = self.b.classification(self.b.trunk(grids))
-        depth = self.e.classification(self.e.trunk([own, *grids]))
+        depth = self.e.classification(self.e.trunk([*self.f2_grid(stem), *grids]))
         return blur, depth
 
+    def stem_map(
+        self, image: Float[Array, "n h w 3"] | Float[np.ndarray, "n h w 3"], train: bool = False
+    ) -> Float[Array, "n _ _ c"]:
+        """What the columns read: the stem's map of scaled patches or images, or these themselves without a stem."""
+        x = (jnp.asarray(image) - self.config.input_offset) * self.config.input_scale
+        return self.f1.stem(x, True, train) if self.config.stem else x
+
     def f1_grids(
-        self, patches: Float[Array, "n size size 3"] | Float[np.ndarray, "n size size 3"], train: bool = False
-    ) -> list[Float[Array, "n 7 7 width"]]:
-        """Patch-wise form: f1-NET's grids."""
-        return self.f1([self._crop(patches, column) for column in self.config.columns], False, train)
+        self, stem: Float[Array, "n h w c"], train: bool = False
+    ) -> list[Float[Array, "n side side _"]]:
+        """Patch-wise form: f1-NET's grids, from `stem_map` of patches."""
+        return self.f1([self._crop(stem, column) for column in self.config.columns], False, train)
 
     def f2_grid(
-        self, patches: Float[Array, "n size size 3"] | Float[np.ndarray, "n size size 3"], train: bool = False
-    ) -> Float[Array, "n 7 7 width"]:
-        """Patch-wise form: f2-NET's grid."""
-        return self.f2(self._crop(patches, self.config.depth_column), False, train)
+        self, stem: Float[Array, "n h w c"], train: bool = False
+    ) -> list[Float[Array, "n side side _"]]:
+        """Patch-wise form: f2-NET's grid, from `stem_map` of patches; nothing if E-Net has no column of its own."""
+        column = self.config.depth_column
+        return [] if column is None else [self.f2(self._crop(stem, column), False, train)]
 
-    def f1_maps(
-        self, padded: Float[Array, "b h w 3"], train: bool = False
-    ) -> list[Float[Array, "b _ _ width"]]:
+    def f1_maps(self, stem: Float[Array, "b h w c"], train: bool = False) -> list[Float[Array, "b _ _ _"]]:
         """Dense form, once per image: f1-NET's maps, see `jaxblur.network.pointwise`.
 
-        `padded` carries `config.margin` pixels of context on each side.
+        `stem` is the `stem_map` of images that carry `config.margin` pixels of context on each side.
         """
-        x = (padded - self.config.input_offset) * self.config.input_scale
-        return self.f1([self._view(x, column) for column in self.config.columns], True, train)
+        return self.f1([self._view(stem, column) for column in self.config.columns], True, train)
 
-    def blur_maps(self, f1: list[Float[Array, "b _ _ width"]]) -> dict[int, jax.Array]:
+    def blur_maps(self, f1: list[Float[Array, "b _ _ _"]]) -> dict[int, jax.Array]:
         """Dense form, once per image: B-Net's projections, given f1-NET's maps."""
         return self.b.trunk.project(f1)
 
     def depth_maps(
-        self, padded: Float[Array, "b h w 3"], f1: list[Float[Array, "b _ _ width"]], train: bool = False
+        self, stem: Float[Array, "b h w c"], f1: list[Float[Array, "b _ _ _"]], train: bool = False
     ) -> dict[int, jax.Array]:
-        """Dense form, once per image: E-Net's projections, given f1-NET's maps."""
-        x = (padded - self.config.input_offset) * self.config.input_scale
-        own = self.f2(self._view(x, self.config.depth_column), True, train)
-        return self.e.trunk.project([own, *f1])
+        """Dense form, once per image: E-Net's projections, given `stem_map` and f1-NET's maps."""
+        column = self.config.depth_column
+        own = [] if column is None else [self.f2(self._view(stem, column), True, train)]
+        return self.e.trunk.project([*own, *f1])
 
     def blur_logits(self, grid: jax.Array, train: bool = False, mask: jax.Array | None = None) -> jax.Array:
         """Logits of Classification Network I from the projections read at edge points, (n, 5, 5, width)."""
@@ -146,19 +159,21 @@ class DefocusNet(nn.Module):
         """Logits of Classification Network II from the projections read at edge points, (n, 5, 5, width)."""
         return self.e.classification(self.e.trunk.from_projection(grid, train, mask), train, mask)
 
-    def _crop(self, patches: jax.Array | np.ndarray, column: ColumnConfig) -> jax.Array:
-        """The part of the patches that a column reads."""
+    def _crop(self, stem: jax.Array, column: ColumnConfig) -> jax.Array:
+        """The part of the stem's map of patches that a column reads."""
         corner = self.config.corner(column)
-        part = patches[:, corner : corner + column.size, corner : corner + column.size]
-        return (jnp.asarray(part) - self.config.input_offset) * self.config.input_scale
+        return stem[:, corner : corner + column.size, corner : corner + column.size]
 
-    def _view(self, padded: jax.Array, column: ColumnConfig) -> jax.Array:
-        """The part of the padded image that a column reads, aligned so that point p begins at index p."""
-        corner = self.config.corner(column)
-        margin = 2 * self.config.margin
-        height = padded.shape[1] - margin + column.size - 1
-        width = padded.shape[2] - margin + column.size - 1
-        return padded[:, corner : corner + height, corner : corner + width]
+    def _view(self, stem: jax.Array, column: ColumnConfig) -> jax.Array:
+        """The part of the stem's map of an image that a column reads, aligned so that cell p begins at index p."""
+        corner, spare = self.config.corner(column), self.config.cells - column.size
+        height, width = stem.shape[1] - spare, stem.shape[2] - spare
+        return stem[:, corner : corner + height, corner : corner + width]
+
+
+def stem_width(config: NetworkConfig) -> int:
+    """Channels of what the columns read."""
+    return (parse_layer(config.stem[-1]).width or config.width) if config.stem else 3
 
 
 def level_probabilities(logits: Float[Array, "*n k"], config: NetworkConfig) -> Float[Array, "*n levels"]:

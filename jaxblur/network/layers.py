@@ -4,12 +4,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from jaxblur.network.config import ColumnConfig, NetworkConfig
-from jaxblur.network.convolution import convolve, max_pool
+from jaxblur.network.config import ColumnConfig, NetworkConfig, parse_layer
+from jaxblur.network.convolution import convolve, convolve_patches, max_pool
+
+_PATCH = 24  # px; on grids this small one matrix product over all windows beats a convolution
 
 
 def _filter_init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
@@ -82,9 +85,18 @@ class Conv(nn.Module):
         self.normalise = Normalise(self.normalisation, self.axis_name)
 
     def __call__(
-        self, x: jax.Array, dilation: int = 1, train: bool = False, mask: jax.Array | None = None
+        self,
+        x: jax.Array,
+        dilation: int = 1,
+        train: bool = False,
+        mask: jax.Array | None = None,
+        stride: int = 1,
     ) -> jax.Array:
-        return self.activate(convolve(x, self.kernel, dilation=dilation), train, mask)
+        if stride > 1 or (x.shape[1] <= _PATCH and dilation == 1):
+            linear = convolve_patches(x, self.kernel, stride=stride)
+        else:
+            linear = convolve(x, self.kernel, dilation=dilation)
+        return self.activate(linear, train, mask)
 
     def activate(self, linear: jax.Array, train: bool = False, mask: jax.Array | None = None) -> jax.Array:
         """What follows the linear part."""
@@ -92,85 +104,99 @@ class Conv(nn.Module):
 
 
 class Column(nn.Module):
-    """One column of f1-NET, or f2-NET."""
+    """One column of f1-NET, or f2-NET; or the stem before them."""
 
-    column: ColumnConfig
+    layers: tuple[str, ...]
+    inputs: int
     config: NetworkConfig
     axis_name: str | None = None
+    step: int = 1  # stride of the first layer
 
     def setup(self) -> None:
-        inputs, layers = 3, []
-        for layer in self.column.layers:
-            if layer != "pool3":
-                size = int(layer[-1])
-                layers.append(
-                    Conv(size, inputs, self.config.width, self.config.normalisation, self.axis_name)
-                )
-                inputs = self.config.width
-        self.convolutions = layers
+        inputs, made = self.inputs, []
+        for layer in map(parse_layer, self.layers):
+            if not layer.is_pool:
+                outputs = layer.width or self.config.width
+                made.append(Conv(layer.size, inputs, outputs, self.config.normalisation, self.axis_name))
+                inputs = outputs
+        self.convolutions = made
 
     def __call__(self, x: jax.Array, dense: bool = False, train: bool = False) -> jax.Array:
-        """(n, size, size, 3) patches to (n, 7, 7, width), or images to maps of the same at every point if `dense`."""
+        """(n, size, size, c) patches to (n, grid, grid, width), or images to maps of that at every point if `dense`."""
         convolutions = iter(self.convolutions)
-        dilation = 1
-        for layer in self.column.layers:
-            if layer == "pool3":
-                x = max_pool(x, size=3, stride=1) if dense else max_pool(x, size=3, stride=3)
-                dilation *= 3 if dense else 1
+        dilation, stride = 1, self.step
+        for layer in map(parse_layer, self.layers):
+            if layer.is_pool:
+                x = (
+                    max_pool(x, size=layer.size, stride=1, dilation=dilation)
+                    if dense
+                    else max_pool(x, size=layer.size, stride=layer.size)
+                )
+                dilation *= layer.size if dense else 1
             else:
-                x = next(convolutions)(x, dilation, train)
+                x = next(convolutions)(x, dilation, train, stride=stride)
+                stride = 1
         return x
 
 
 class Trunk(nn.Module):
     """b-NET or e-NET: the joint features of several columns to one vector of `width` numbers (fB or fE)."""
 
-    strides: tuple[int, ...]  # of the columns it reads, in order
+    columns: tuple[ColumnConfig, ...]  # that it reads, in order
     config: NetworkConfig
     axis_name: str | None = None
 
     def setup(self) -> None:
-        inputs, layers = len(self.strides) * self.config.width, []
-        for layer in self.config.trunk:
-            layers.append(
-                Conv(int(layer[-1]), inputs, self.config.width, self.config.normalisation, self.axis_name)
-            )
-            inputs = self.config.width
+        inputs, layers = sum(self.widths), []
+        for layer in map(parse_layer, self.config.trunk):
+            outputs = layer.width or self.config.width
+            layers.append(Conv(layer.size, inputs, outputs, self.config.normalisation, self.axis_name))
+            inputs = outputs
         self.convolutions = layers
+
+    @property
+    def widths(self) -> list[int]:
+        """Features of each column."""
+        return [column_width(column, self.config) for column in self.columns]
 
     def __call__(
         self, grids: list[jax.Array], train: bool = False, mask: Bool[Array, " n"] | None = None
     ) -> Float[Array, "n width"]:
-        """From the 7x7 grids of each column (patch-wise form)."""
+        """From the grids of each column (patch-wise form)."""
         x = self.convolutions[0](jnp.concatenate(grids, axis=-1), train=train, mask=mask)
         return self._rest(x, train, mask)
 
     def project(self, maps: list[jax.Array]) -> dict[int, jax.Array]:
         """The linear part of the first convolution, per stride, from the columns' aligned maps (dense form)."""
-        width, kernel = self.config.width, self.convolutions[0].kernel
+        kernel = self.convolutions[0].kernel
+        strides = [column.stride for column in self.columns]
+        kernels = jnp.split(kernel, np.cumsum(self.widths)[:-1], axis=2)
         out = {}
-        for stride in sorted(set(self.strides)):
-            chosen = [i for i, s in enumerate(self.strides) if s == stride]
-            part = jnp.concatenate([kernel[:, :, i * width : (i + 1) * width] for i in chosen], axis=2)
+        for stride in sorted(set(strides)):
+            chosen = [i for i, s in enumerate(strides) if s == stride]
+            part = jnp.concatenate([kernels[i] for i in chosen], axis=2)
             out[stride] = convolve(jnp.concatenate([maps[i] for i in chosen], axis=-1), part, dilation=stride)
         return out
 
     def from_projection(
-        self, grid: Float[Array, "n 5 5 width"], train: bool = False, mask: Bool[Array, " n"] | None = None
+        self,
+        grid: Float[Array, "n side side width"],
+        train: bool = False,
+        mask: Bool[Array, " n"] | None = None,
     ) -> Float[Array, "n width"]:
         """From the sum of the projections read at each point (dense form)."""
         return self._rest(self.convolutions[0].activate(grid, train, mask), train, mask)
 
     def _rest(self, x: jax.Array, train: bool, mask: jax.Array | None) -> jax.Array:
         for convolution in self.convolutions[1:]:
-            size, _, inputs, outputs = convolution.kernel.shape
-            side = x.shape[1] - size + 1
-            # On grids this small one matrix product over all windows beats a convolution.
-            windows = [x[:, i : i + side, j : j + side] for i in range(size) for j in range(size)]
-            columns = jnp.concatenate(windows, axis=-1).reshape(-1, size * size * inputs)
-            linear = (columns @ convolution.kernel.reshape(-1, outputs)).reshape(-1, side, side, outputs)
-            x = convolution.activate(linear, train, mask)
+            x = convolution.activate(convolve_patches(x, convolution.kernel), train, mask)
         return x.reshape(x.shape[0], -1)
+
+
+def column_width(column: ColumnConfig, config: NetworkConfig) -> int:
+    """Features that a column ends in."""
+    last = [layer for layer in map(parse_layer, column.layers) if not layer.is_pool][-1]
+    return last.width or config.width
 
 
 class ClassificationNetwork(nn.Module):

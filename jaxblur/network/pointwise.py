@@ -17,10 +17,13 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxblur.network.config import GRID, NetworkConfig
+from jaxblur.network.config import NetworkConfig, parse_layer
 from jaxblur.network.defocus_net import DefocusNet, apply, level_probabilities
 
-_READ = GRID - 2  # side of the grid of projections that a point reads
+
+def read_side(network: NetworkConfig) -> int:
+    """Side of the grid of projections that a point reads."""
+    return parse_layer(network.trunk[0]).side(network.grid)
 
 
 class EdgePoints(NamedTuple):
@@ -57,10 +60,11 @@ def edge_points(edges: Bool[Array, "h w"], *, capacity: int) -> EdgePoints:
 
 
 def read_projections(
-    projections: Mapping[int, Float[Array, "_ _ width"]], points: Int[Array, "k 2"]
-) -> Float[Array, "k 5 5 width"]:
+    projections: Mapping[int, Float[Array, "_ _ width"]], points: Int[Array, "k 2"], network: NetworkConfig
+) -> Float[Array, "k side side width"]:
     """What the first convolution of b-NET or e-NET gives on the patch of each point, before its ReLU."""
-    steps = jnp.arange(_READ, dtype=points.dtype)
+    steps = jnp.arange(read_side(network), dtype=points.dtype)
+    points = points // network.step
 
     def read(stride: int, projection: jax.Array) -> jax.Array:
         rows = points[:, 0, None, None] + stride * steps[None, :, None]
@@ -76,11 +80,11 @@ def image_maps(
     variables: Any, network: NetworkConfig, padded: Float[Array, "h w 3"]
 ) -> dict[str, dict[int, jax.Array]]:
     """Projections of B-Net ("b") and E-Net ("e") of one image with `network.margin` pixels of context on each side."""
-    batch = padded[None]
-    f1 = apply(variables, network, DefocusNet.f1_maps, batch)
+    stem = apply(variables, network, DefocusNet.stem_map, padded[None])
+    f1 = apply(variables, network, DefocusNet.f1_maps, stem)
     maps = {
         "b": apply(variables, network, DefocusNet.blur_maps, f1),
-        "e": apply(variables, network, DefocusNet.depth_maps, batch, f1),
+        "e": apply(variables, network, DefocusNet.depth_maps, stem, f1),
     }
     return jax.tree.map(lambda x: x[0], maps)
 
@@ -121,8 +125,8 @@ def classify_maps(
     valid = jnp.pad(points.valid, (0, fill)).reshape(chunks, chunk)
 
     def heads(rc: jax.Array) -> PointProbabilities:
-        blur = apply(variables, network, DefocusNet.blur_logits, read_projections(maps["b"], rc))
-        depth = apply(variables, network, DefocusNet.depth_logits, read_projections(maps["e"], rc))
+        blur = apply(variables, network, DefocusNet.blur_logits, read_projections(maps["b"], rc, network))
+        depth = apply(variables, network, DefocusNet.depth_logits, read_projections(maps["e"], rc, network))
         return PointProbabilities(level_probabilities(blur, network), jax.nn.softmax(depth))
 
     def nothing(rc: jax.Array) -> PointProbabilities:
@@ -152,6 +156,7 @@ def classify_points_patchwise(
     padded_points = jnp.pad(points, ((0, chunks * chunk - count), (0, 0))).reshape(chunks, chunk, 2)
 
     def patch(point: jax.Array) -> jax.Array:
+        point = point // network.step * network.step
         return lax.dynamic_slice(padded, (point[0], point[1], jnp.zeros_like(point[0])), (side, side, 3))
 
     def one_chunk(rc: jax.Array) -> PointProbabilities:

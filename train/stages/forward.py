@@ -16,17 +16,19 @@ FEW = 8
 multiplications for B-Net against 61 a patch, 1381 for E-Net against 74 (by the counts of `benchmarks.floors`)."""
 
 
-def _read(projections: Any, points: jax.Array) -> jax.Array:
-    grid = jax.vmap(read_projections)(projections, points)
+def _read(projections: Any, points: jax.Array, network: NetworkConfig) -> jax.Array:
+    grid = jax.vmap(lambda maps, rc: read_projections(maps, rc, network))(projections, points)
     return grid.reshape((-1, *grid.shape[2:]))
 
 
 def _patches(
-    views: Float[Array, "v h w 3"], points: Int[Array, "v k 2"], size: int
+    views: Float[Array, "v h w 3"], points: Int[Array, "v k 2"], network: NetworkConfig
 ) -> Float[Array, "n size size 3"]:
     """The patches around all points, view by view."""
+    size = network.patch_size
 
     def patch(view: jax.Array, point: jax.Array) -> jax.Array:
+        point = point // network.step * network.step
         return jax.lax.dynamic_slice(view, (point[0], point[1], 0), (size, size, 3))
 
     patches = jax.vmap(jax.vmap(patch, (None, 0)))(views, points)
@@ -43,10 +45,10 @@ def blur_logits(
     """Logits of Classification Network I at all points, view by view; a method of `DefocusNet`."""
     mask = valid.reshape(-1)
     if points.shape[1] <= FEW:
-        grids = net.f1_grids(_patches(views, points, net.config.patch_size), train)
+        grids = net.f1_grids(net.stem_map(_patches(views, points, net.config), train), train)
         return net.b.classification(net.b.trunk(grids, train, mask), train, mask)
-    projections = net.blur_maps(net.f1_maps(views, train))
-    return net.blur_logits(_read(projections, points), train, mask)
+    projections = net.blur_maps(net.f1_maps(net.stem_map(views, train), train))
+    return net.blur_logits(_read(projections, points, net.config), train, mask)
 
 
 def depth_logits(
@@ -59,12 +61,13 @@ def depth_logits(
     """Logits of Classification Network II at all points; f1-NET never trains here. A method of `DefocusNet`."""
     mask = valid.reshape(-1)
     if points.shape[1] <= FEW:
-        patches = _patches(views, points, net.config.patch_size)
-        grids = [net.f2_grid(patches, train), *jax.lax.stop_gradient(net.f1_grids(patches))]
+        stem = jax.lax.stop_gradient(net.stem_map(_patches(views, points, net.config)))
+        grids = [*net.f2_grid(stem, train), *jax.lax.stop_gradient(net.f1_grids(stem))]
         return net.e.classification(net.e.trunk(grids, train, mask), train, mask)
-    f1 = jax.lax.stop_gradient(net.f1_maps(views))
-    projections = net.depth_maps(views, f1, train)
-    return net.depth_logits(_read(projections, points), train, mask)
+    stem = jax.lax.stop_gradient(net.stem_map(views))
+    f1 = jax.lax.stop_gradient(net.f1_maps(stem))
+    projections = net.depth_maps(stem, f1, train)
+    return net.depth_logits(_read(projections, points, net.config), train, mask)
 
 
 @functools.partial(
