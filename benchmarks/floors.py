@@ -8,6 +8,7 @@ the multiply-adds of a set of weights per pixel of a scale, per edge point, and 
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from jaxblur.config import Config, MultiScale
 from jaxblur.image.size import MAX_TILE, equal_tiles
 from jaxblur.multiscale.in_strips import InStrips
 from jaxblur.multiscale.run import choose_propagation
-from jaxblur.network.config import GRID, ColumnConfig, NetworkConfig
+from jaxblur.network.config import ColumnConfig, NetworkConfig, parse_layer
+from jaxblur.network.defocus_net import stem_width
+from jaxblur.network.layers import column_width
+from jaxblur.network.pointwise import read_side
 from jaxblur.network.weights import Weights
 from jaxblur.weights import load_weights
 
@@ -37,72 +41,101 @@ def level_outputs(network: NetworkConfig) -> int:
     return len(network.levels) - (network.level_head == "ordinal")
 
 
-def place_operations(column: ColumnConfig, width: int) -> list[int]:
-    """Operations of the convolutions of one column of f1-NET or f2-NET per place of their output."""
-    counts, channels = [], 3
-    for layer in column.layers:
-        if layer != "pool3":
-            counts.append(2 * int(layer[-1]) ** 2 * channels * width)
-            channels = width
+def place_operations(layers: Sequence[str], inputs: int, width: int) -> list[int]:
+    """Operations of the convolutions of a column or stem of `layers` per place of their output.
+
+    Args:
+      layers: see `jaxblur.network.config.Layer`.
+      inputs: channels that the first one reads.
+      width: of layers that have none of their own.
+    """
+    counts = []
+    for layer in map(parse_layer, layers):
+        if not layer.is_pool:
+            outputs = layer.width or width
+            counts.append(2 * layer.size**2 * inputs * outputs)
+            inputs = outputs
     return counts
 
 
 def column_operations(
-    column: ColumnConfig, width: int, height: int, breadth: int, *, stride_one: bool
+    network: NetworkConfig, column: ColumnConfig, height: int, breadth: int, *, stride_one: bool
 ) -> list[int]:
     """Operations of the convolutions of one column on an input of height x breadth."""
     places, dilation = [], 1
-    for layer in column.layers:
-        if layer == "pool3" and not stride_one:
-            height, breadth = height // 3, breadth // 3
+    for layer in map(parse_layer, column.layers):
+        if layer.is_pool and not stride_one:
+            height, breadth = height // layer.size, breadth // layer.size
             continue
-        extent = (int(layer[-1]) - 1) * dilation
+        extent = (layer.size - 1) * dilation
         height, breadth = height - extent, breadth - extent
-        if layer == "pool3":
-            dilation *= 3
+        if layer.is_pool:
+            dilation *= layer.size
         else:
             places.append(height * breadth)
-    return [own * count for own, count in zip(place_operations(column, width), places, strict=True)]
+    own = place_operations(column.layers, stem_width(network), network.width)
+    return [one * count for one, count in zip(own, places, strict=True)]
+
+
+def stem_operations(network: NetworkConfig, height: int, width: int) -> int:
+    """Operations of the stem on an image or patch of height x width; none without a stem."""
+    total = 0
+    own = place_operations(network.stem, 3, network.width)
+    for i, (layer, one) in enumerate(zip(map(parse_layer, network.stem), own, strict=True)):
+        step = network.step if i == 0 else 1
+        height, width = (height - layer.size) // step + 1, (width - layer.size) // step + 1
+        total += one * height * width
+    return total
+
+
+def cells_along(network: NetworkConfig, length: int) -> int:
+    """Cells that the edge points of an image of `length` px lie in."""
+    return -(-length // network.step)
 
 
 def dense_column(network: NetworkConfig, column: ColumnConfig, height: int, width: int) -> list[int]:
     """Operations of the layers of a column in the dense form, for edge points anywhere in an image of this size."""
-    extent = column.size - 1
-    return column_operations(column, network.width, height + extent, width + extent, stride_one=True)
+    sides = (cells_along(network, length) + column.size - 1 for length in (height, width))
+    return column_operations(network, column, *sides, stride_one=True)
 
 
-def place_projection(network: NetworkConfig) -> int:
+def place_projection(network: NetworkConfig, column: ColumnConfig) -> int:
     """Operations of the first convolution of b-NET or e-NET on the maps of one column, per place of its output."""
-    return 2 * int(network.trunk[0][-1]) ** 2 * network.width**2
+    first = parse_layer(network.trunk[0])
+    return 2 * first.size**2 * column_width(column, network) * (first.width or network.width)
 
 
 def projection(network: NetworkConfig, column: ColumnConfig, height: int, width: int) -> int:
     """Operations of that convolution in the dense form, for edge points anywhere in an image of this size."""
-    reach = (GRID - 3) * column.stride
-    return place_projection(network) * (height + reach) * (width + reach)
+    reach = (read_side(network) - 1) * column.stride
+    rows, columns = (cells_along(network, length) + reach for length in (height, width))
+    return place_projection(network, column) * rows * columns
 
 
 def head_operations(network: NetworkConfig, outputs: int) -> int:
     """Operations per edge point behind the first convolution of b-NET or e-NET, which they do not count."""
-    total, side = 0, GRID - 2
-    for layer in network.trunk[1:]:
-        size = int(layer[-1])
-        side -= size - 1
-        total += 2 * size * size * network.width**2 * side * side
-    widths = (network.width, *network.hidden, outputs)
+    first, *rest = map(parse_layer, network.trunk)
+    total, side, inputs = 0, read_side(network), first.width or network.width
+    for layer in rest:
+        side, width = layer.side(side), layer.width or network.width
+        total += 2 * layer.size**2 * inputs * width * side * side
+        inputs = width
+    widths = (inputs, *network.hidden, outputs)
     return total + sum(2 * a * b for a, b in zip(widths, widths[1:], strict=False))
 
 
 def operations(network: NetworkConfig, height: int, width: int) -> tuple[int, int, int]:
     """Operations of the dense maps of an image, of the heads per point, and of the patch-wise form per point."""
-    columns = (*network.columns, network.depth_column)
+    columns, side = network.all_columns, network.patch_size
     grids = (*network.columns, *columns)  # b-NET reads those of f1-NET, e-NET all
-    maps = sum(sum(dense_column(network, column, height, width)) for column in columns)
+    maps = stem_operations(network, height + 2 * network.margin, width + 2 * network.margin)
+    maps += sum(sum(dense_column(network, column, height, width)) for column in columns)
     maps += sum(projection(network, column, height, width) for column in grids)
     heads = head_operations(network, level_outputs(network)) + head_operations(network, EDGE_OUTPUTS)
-    patch = heads + len(grids) * place_projection(network) * (GRID - 2) ** 2
+    patch = heads + stem_operations(network, side, side)
+    patch += sum(place_projection(network, column) for column in grids) * read_side(network) ** 2
     for column in columns:
-        patch += sum(column_operations(column, network.width, column.size, column.size, stride_one=False))
+        patch += sum(column_operations(network, column, column.size, column.size, stride_one=False))
     return maps, heads, patch
 
 
@@ -113,7 +146,7 @@ def training_operations(
 
     Three times the forward arithmetic: gradients of a layer's inputs and of its weights are as much again each. The
     frozen f1-NET of the edge stage counts once; a layer that reads it or the image, twice: it needs no gradient of
-    inputs.
+    inputs. A stem is counted as one layer.
 
     Args:
       network: architecture.
@@ -124,21 +157,25 @@ def training_operations(
       patchwise: whether the columns look at the patch of every point instead of at whole views.
     """
     blur = stage == "blur"
-    trained, frozen = (network.columns, ()) if blur else ((network.depth_column,), network.columns)
+    own = () if network.depth_column is None else (network.depth_column,)
+    trained, frozen = (network.columns, ()) if blur else (own, network.columns)
 
     def layers(column: ColumnConfig) -> list[int]:
         if patchwise:
-            return column_operations(column, network.width, column.size, column.size, stride_one=False)
+            return column_operations(network, column, column.size, column.size, stride_one=False)
         return dense_column(network, column, side, side)
 
     def read(column: ColumnConfig) -> int:
         if patchwise:
-            return place_projection(network) * (GRID - 2) ** 2
+            return place_projection(network, column) * read_side(network) ** 2
         return projection(network, column, side, side)
 
-    total = 0
+    seen = network.patch_size if patchwise else side + 2 * network.margin
+    # Without a stem the first layer of a column needs no gradient of its input, with one that is the stem's part.
+    image = 0 if network.stem else 1
+    total = (2 if blur else 1) * stem_operations(network, seen, seen)
     for column in trained:
-        total += 3 * sum(layers(column)) - layers(column)[0] + 3 * read(column)
+        total += 3 * sum(layers(column)) - image * layers(column)[0] + 3 * read(column)
     for column in frozen:
         total += sum(layers(column)) + 2 * read(column)
     heads = 3 * points * head_operations(network, level_outputs(network) if blur else EDGE_OUTPUTS)
@@ -187,14 +224,21 @@ def multiply_adds(network: NetworkConfig, *, tile: int = MAX_TILE) -> dict[str, 
       the edge points of such a tile up to which the patch-wise form takes less.
     """
 
-    def of(column: ColumnConfig) -> int:
-        return sum(place_operations(column, network.width)) // 2
+    def of(layers: Sequence[str], inputs: int) -> int:
+        return sum(place_operations(layers, inputs, network.width)) // 2 // network.step**2
 
     maps, heads, patch = operations(network, tile, tile)
-    projections = 2 * len(network.columns) + 1
-    parts = {f"f1-NET column {i}, {c.size} px": of(c) for i, c in enumerate(network.columns, start=1)}
-    parts[f"f2-NET column, {network.depth_column.size} px"] = of(network.depth_column)
-    parts["first convolution of b-NET, e-NET"] = projections * place_projection(network) // 2
+    grids, parts = (*network.columns, *network.all_columns), {}
+    if network.stem:
+        parts[f"stem, one of {network.step} x {network.step} px"] = of(network.stem, 3)
+    for i, column in enumerate(network.columns, start=1):
+        parts[f"f1-NET column {i}, {column.size} px"] = of(column.layers, stem_width(network))
+    if network.depth_column is not None:
+        parts[f"f2-NET column, {network.depth_column.size} px"] = of(
+            network.depth_column.layers, stem_width(network)
+        )
+    read = sum(place_projection(network, column) for column in grids)
+    parts["first convolution of b-NET, e-NET"] = read // 2 // network.step**2
     return {
         "per_pixel": parts,
         "per_pixel_of_tile": maps / 2 / tile**2,

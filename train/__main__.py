@@ -34,9 +34,9 @@ class Arguments:
     """TFDS data sets to train on instead: imagenet2012, coco/2017, hku_is."""
     tfds_dir: Path | None = None
     """Folder of prepared TFDS data sets."""
-    preset: Literal["default", "paper", "smoke"] = "default"
-    """default: the best recipe found; paper: what is known of the paper's; smoke: a few steps of tiny networks, to see
-    that it runs."""
+    preset: Literal["default", "small", "paper", "smoke"] = "default"
+    """default: the best recipe found; small: the same for small networks, see train.distil; paper: what is known of the
+    paper's; smoke: a few steps of tiny networks, to see that it runs."""
     blur_steps: int | None = None
     """Steps of the first stage, B-Net, instead of the preset's."""
     edge_steps: int | None = None
@@ -130,7 +130,7 @@ def main(args: list[str] | None = None) -> int:
             raise
         print(f'python -m train: lacks {error.name}; pip install "jaxblur[train]"', file=sys.stderr)
         return 2
-    _show_log(CONSOLE)
+    show_log(CONSOLE)
     try:
         if options.coordinator is not None:
             automatic = options.coordinator == "auto"
@@ -152,7 +152,7 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def _show_log(console: Console) -> None:
+def show_log(console: Console) -> None:
     """Log lines on the console of the progress bar, so that they appear above it; not those of noisy libraries.
 
     `force`, since some libraries have set up the log by the time they are imported.

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxblur.multiscale.parameters import MultiscaleParameters
+from jaxblur.network.config import config_to_dict
 from jaxblur.network.weights import Weights, hash_weights
 from jaxblur.weights.file import expected_shapes
 from train import renamed
@@ -104,6 +105,7 @@ def stage_settings(config: TrainConfig, name: str, *, weights: str | None = None
     """
     own = stage_config(config, name) if name in ("blur", "edges") else _seeded(config, name)
     settings = json.loads(json.dumps(dataclasses.asdict(own), default=str))
+    settings["network"] = json.loads(json.dumps(config_to_dict(own.network)))
     settings["data"].pop("photos")  # the same photos may lie elsewhere when a run goes on
     settings.pop("initial")
     settings.pop("multiscale_from")

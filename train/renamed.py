@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from jaxblur.multiscale.parameters import FORMER_NAMES, MultiscaleParameters
+from jaxblur.network.config import config_to_dict
 from jaxblur.network.weights import Weights
 
 STAGES = {"dense": "multiscale"}
@@ -104,7 +105,7 @@ def former_hash(weights: Weights) -> str:
     """`hash_weights` as older versions made it."""
     fusion = {} if weights.multiscale is None else {"spread": _former(weights.multiscale)}
     params = {**weights.variables["params"], **fusion}
-    settings = {**dataclasses.asdict(weights.network), "pyramid": weights.multiscale is not None}
+    settings = {**config_to_dict(weights.network), "pyramid": weights.multiscale is not None}
     digest = hashlib.sha256(json.dumps(settings).encode())
     flat = dict[str, Any](flax.traverse_util.flatten_dict({"params": params}, sep="/"))
     for name in sorted(flat):

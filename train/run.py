@@ -73,14 +73,14 @@ def run(
     """
     plan = prepare(config, folder, stages, allow_config_change=options.allow_config_change)
     try:
-        with _alone_in(folder):
+        with alone_in(folder):
             return _train_stages(plan, options)
     except _StoppedError:
         return None
 
 
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Keep other runs out of the folder, once for all hosts; the system lifts the lock of a process that dies."""
     with contextlib.ExitStack() as stack:
         if jax.process_index() == 0:
@@ -103,7 +103,7 @@ def _train_stages(plan: Plan, options: RunOptions) -> Path | None:
     if "edges" in plan.stages:
         variables = merge(variables, _train_edges(plan, options, scenes, variables))
     facts = {**_facts(plan.folder, "blur", plan.facts), **_facts(plan.folder, "edges", plan.facts)}
-    _write(plan.folder / "variables.safetensors", save_variables, variables, facts)
+    write_once(plan.folder / "variables.safetensors", save_variables, variables, facts)
     if not plan.weights:
         _log.info(
             "weights.safetensors needs E-Net too: go on with --stages edges,multiscale --initial %s",
@@ -125,7 +125,7 @@ def _train_stages(plan: Plan, options: RunOptions) -> Path | None:
         weights = _train_joint(plan, options, weights, scenes)
         facts |= _facts(plan.folder, "joint")
     weights = with_metadata(weights, plan.config, facts, source.licences())
-    return _write(plan.folder / "weights.safetensors", save_weights, weights)
+    return write_once(plan.folder / "weights.safetensors", save_weights, weights)
 
 
 def _network_scenes(plan: Plan) -> Scenes:
@@ -203,7 +203,7 @@ def _facts(folder: Path, name: str, before: dict[str, Any] | None = None) -> dic
     return stage_facts(folder, name, before or {})
 
 
-def _write(path: Path, write: Any, *content: Any) -> Path:
+def write_once(path: Path, write: Any, *content: Any) -> Path:
     """Write a file, once for all hosts."""
     if jax.process_index() == 0:
         write(path, *content)

@@ -21,6 +21,9 @@ class Host(enum.IntEnum):
     LAYERS = 1
     SCENES = 2
     SCENE_VIEWS = 3
+    PLAIN_CROPS = 4
+    DISTIL_CAMERA = 5
+    DISTIL_POINTS = 6
 
 
 class Folded(enum.IntEnum):

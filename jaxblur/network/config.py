@@ -124,12 +124,20 @@ class NetworkConfig:
             raise ValueError(
                 f"all columns must end in one grid, which trunk reduces to one point, got {sorted(grids)}, {self.trunk}"
             )
-        if self.step > 1 and not self.stem:
-            raise ValueError(f"step must be 1 without a stem, got {self.step}")
+        if self.step not in (1, 2, 4) or (self.step > 1 and not self.stem):
+            raise ValueError(f"step must be 1, or 2 or 4 with a stem, got {self.step}")
+        if self.stem and any(parse_layer(layer).is_pool for layer in self.stem):
+            raise ValueError(f"the stem must be of convolutions, got {self.stem}")
+        if bool(self.stem) != bool(self.patch):
+            raise ValueError(f"patch and stem go together, got {self.patch} and {self.stem}")
+        if (self.patch_size - self.step) % 2:
+            raise ValueError(
+                f"a patch must lie evenly around the {self.step} px of its cell, got {self.patch_size} px"
+            )
         for column in self.all_columns:
             if not 0 <= self.corner(column) <= self.cells - column.size:
                 raise ValueError(
-                    f"the shift of a column must keep its {column.size} px inside the {self.cells} px patch, "
+                    f"the shift of a column must keep its {column.size} px inside the {self.cells} of the patch, "
                     f"got {column.shift}"
                 )
         if self.normalisation not in ("none", "bias", "batch"):
@@ -172,8 +180,21 @@ class NetworkConfig:
         return self.cells // 2 - column.size // 2 + column.shift
 
 
+def config_to_dict(network: NetworkConfig) -> dict[str, Any]:
+    """The settings as files and hashes hold them: what goes beyond the paper only where it is set.
+
+    So networks without a stem have the hashes that they had before there were any.
+    """
+    values = dataclasses.asdict(network)
+    return {name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]}
+
+
+_LATER = {"stem": (), "step": 1, "patch": 0}
+"""Settings that the first weights files do not have, and their defaults."""
+
+
 def config_from_dict(values: dict[str, Any]) -> NetworkConfig:
-    """Rebuild a `NetworkConfig` from `dataclasses.asdict` after JSON.
+    """Rebuild a `NetworkConfig` from `config_to_dict` after JSON.
 
     Raises:
       ValueError: an unknown key or an invalid value.

@@ -5,6 +5,9 @@ convolution of b-NET reads grid points i..i+2, so applied to the map with dilati
 what the patch-wise form computes at grid point j. It is linear: columns of different strides are convolved apart and
 added where they are read. Equal to the patch-wise form but for the order of additions
 (`tests/jaxblur/network/test_pointwise.py`).
+
+Where the network has a stem with a stride, the maps have one place for each cell of its pixels, whose points read the
+same: p stands for the cell then.
 """
 
 import functools
@@ -79,7 +82,16 @@ def read_projections(
 def image_maps(
     variables: Any, network: NetworkConfig, padded: Float[Array, "h w 3"]
 ) -> dict[str, dict[int, jax.Array]]:
-    """Projections of B-Net ("b") and E-Net ("e") of one image with `network.margin` pixels of context on each side."""
+    """Projections of B-Net ("b") and E-Net ("e") of one image with `network.margin` pixels of context on each side.
+
+    Raises:
+      ValueError: the image without its context is not of whole cells of `network.step` px.
+    """
+    height, width = (length - 2 * network.margin for length in padded.shape[:2])
+    if height % network.step or width % network.step:
+        raise ValueError(
+            f"image must be a multiple of {network.step} px high and wide, got {height} x {width}"
+        )
     stem = apply(variables, network, DefocusNet.stem_map, padded[None])
     f1 = apply(variables, network, DefocusNet.f1_maps, stem)
     maps = {

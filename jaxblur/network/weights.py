@@ -9,7 +9,7 @@ import flax
 import jax
 import numpy as np
 
-from jaxblur.network.config import NetworkConfig
+from jaxblur.network.config import NetworkConfig, config_to_dict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def flatten_arrays(weights: Weights) -> dict[str, Any]:
 
 def hash_weights(weights: Weights) -> str:
     """First 12 digits of a SHA-256 over architecture and all parameters, whatever file they came from."""
-    digest = hashlib.sha256(json.dumps(dataclasses.asdict(weights.network)).encode())
+    digest = hashlib.sha256(json.dumps(config_to_dict(weights.network)).encode())
     flat = flatten_arrays(weights)
     for name in sorted(flat):
         digest.update(name.encode() + b"\0")

@@ -1,6 +1,5 @@
 """Weights as safetensors files: arrays of all layers, and in the header everything one has to know about them."""
 
-import dataclasses
 import json
 import os
 from importlib import resources
@@ -16,7 +15,7 @@ from safetensors.numpy import save
 
 from jaxblur.files.output import atomic_file
 from jaxblur.multiscale.parameters import FORMER_NAMES, MultiscaleParameters, init_parameters
-from jaxblur.network.config import NetworkConfig, config_from_dict
+from jaxblur.network.config import NetworkConfig, config_from_dict, config_to_dict
 from jaxblur.network.defocus_net import DefocusNet
 from jaxblur.network.weights import Weights, flatten_arrays, published_network
 from jaxblur.weights.published import read_published
@@ -136,7 +135,7 @@ def save_weights(path: str | os.PathLike[str], weights: Weights) -> None:
     header = {
         **weights.metadata,
         "format": FORMAT,
-        "network": json.dumps(dataclasses.asdict(weights.network)),
+        "network": json.dumps(config_to_dict(weights.network)),
         "unit": "disk radius in pixels of the input image",
     }
     with atomic_file(path) as file:

@@ -14,7 +14,7 @@ from jaxblur import DEFAULT, PUBLISHED
 from jaxblur.image.pyramid import halve_edges
 from jaxblur.multiscale.parameters import init_parameters
 from jaxblur.network import pointwise
-from jaxblur.network.config import GRID, ColumnConfig, NetworkConfig
+from jaxblur.network.config import ColumnConfig, NetworkConfig, parse_layer
 from jaxblur.network.convolution import plain_convolutions
 from jaxblur.network.defocus_net import DefocusNet
 from jaxblur.network.weights import Weights, published_network
@@ -27,6 +27,21 @@ MIXED = NetworkConfig(
     depth_column=ColumnConfig(size=23, layers=("conv3", "pool3", "conv1")),
     width=5,
     trunk=("conv3", "conv1", "conv3", "conv3"),
+    hidden=(6,),
+    level_head="ordinal",
+    normalisation="bias",
+)
+STEM = NetworkConfig(
+    stem=("conv4:3", "conv3"),
+    step=2,
+    patch=30,
+    columns=(
+        ColumnConfig(size=12, layers=("pool2", "conv3:6")),
+        ColumnConfig(size=10, layers=("conv3", "conv3:7", "conv3")),
+    ),
+    depth_column=None,
+    width=4,
+    trunk=("conv3:5", "conv2:8"),
     hidden=(6,),
     level_head="ordinal",
     normalisation="bias",
@@ -59,7 +74,7 @@ def traced(function: Any, *arguments: Any) -> int:
         return products_in(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
-@pytest.mark.parametrize("network", [SMALL, MIXED, NetworkConfig(), published_network()])
+@pytest.mark.parametrize("network", [SMALL, MIXED, STEM, NetworkConfig(), published_network()])
 def test_arithmetic_is_that_of_the_traced_networks(network):
     net, side = DefocusNet(network), network.patch_size
     patch = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
@@ -70,9 +85,11 @@ def test_arithmetic_is_that_of_the_traced_networks(network):
     def run(method: Any) -> Any:
         return lambda variables, *arguments: net.apply(variables, *arguments, method=method)
 
-    height, width = 6, 9
+    height, width = 6 * network.step, 9 * network.step
     padded = jax.ShapeDtypeStruct((height + 2 * network.margin, width + 2 * network.margin, 3), jnp.float32)
-    read = jax.ShapeDtypeStruct((1, GRID - 2, GRID - 2, network.width), jnp.float32)
+    reads = pointwise.read_side(network)
+    projected = parse_layer(network.trunk[0]).width or network.width
+    read = jax.ShapeDtypeStruct((1, reads, reads, projected), jnp.float32)
     maps = traced(
         lambda variables, padded: pointwise.image_maps(variables, network, padded), variables, padded
     )
@@ -86,8 +103,13 @@ def test_arithmetic_is_that_of_the_traced_networks(network):
     assert counts["per_point"] == {"b-NET": blur, "e-NET": depth}
     assert counts["per_point_patchwise"] == patchwise
     # Far from the border, the maps of an image grow by as much as its pixels are more.
-    both, one_side, none = (floors.operations(network, h, w)[0] for h, w in ((8, 8), (8, 7), (7, 7)))
-    assert sum(counts["per_pixel"].values()) == (both - 2 * one_side + none) // 2
+    step = network.step
+    both, one_side, none = (
+        floors.operations(network, h * step, w * step)[0] for h, w in ((8, 8), (8, 7), (7, 7))
+    )
+    assert sum(counts["per_pixel"].values()) == pytest.approx(
+        (both - 2 * one_side + none) / 2 / step**2, abs=len(counts["per_pixel"]) - 1
+    )
 
 
 def test_the_command_prints_and_writes_the_counts(tmp_path, capsys):
@@ -115,8 +137,8 @@ def test_bytes_of_the_filter():
 
 
 def test_arithmetic_of_a_column_and_a_head():
-    assert floors.column_operations(COLUMN, 1, 9, 9, stride_one=False) == [2 * 9 * 3 * 49, 2 * 49]
-    pooled = floors.column_operations(POOLED, 1, 27, 27, stride_one=False)
+    assert floors.column_operations(SMALL, COLUMN, 9, 9, stride_one=False) == [2 * 9 * 3 * 49, 2 * 49]
+    pooled = floors.column_operations(SMALL, POOLED, 27, 27, stride_one=False)
     assert pooled == [2 * 9 * 3 * 25**2, 2 * 9 * 23**2, 2 * 9 * 21**2, 2 * 7**2]
     assert floors.head_operations(SMALL, 5) == 2 * 9 * 9 + 2 * 9 + 2 + 2 * 5
 
@@ -155,7 +177,7 @@ def test_arithmetic_of_a_training_step_on_patches():
         for views in (1, 2)
     )
     assert one == two  # views cost nothing
-    first, *rest = floors.column_operations(COLUMN, SMALL.width, COLUMN.size, COLUMN.size, stride_one=False)
+    first, *rest = floors.column_operations(SMALL, COLUMN, COLUMN.size, COLUMN.size, stride_one=False)
     assert one == 5 * (2 * first + 3 * sum(rest) + 3 * 2 * 9 * SMALL.width**2 * 25)
 
 

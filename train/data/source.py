@@ -17,6 +17,7 @@ from train.streams import SPLITS, Host, Split, host_rng
 # A crop is drawn anew until it passes the gate; with 2 % of crops passing, 1000 in a row fail once in 6e8.
 _MAX_TRIES = 1000
 _VALIDATION_BATCH = 8
+_MIN_PLAIN_SCALE = 0.2  # of crops whatever their sharpness
 _MIN_COVERED, _MAX_COVERED = 0.05, 0.95  # fraction of a crop that an object covers
 
 
@@ -110,6 +111,19 @@ class Source:
         """
         return self._batch(self._layer, Host.LAYERS, step, split, process_index, process_count)
 
+    def plain(self, step: int, *, split: Split = "train") -> dict[str, np.ndarray]:
+        """Crops of photos as they are, however sharp and at any scale from 0.2: nothing is known of their blur.
+
+        Args:
+          step: number of the batch.
+          split: "train" or "held_out".
+        Returns:
+          {"content": (B, S, S, 3) RGB uint8}.
+        Raises:
+          ValueError: no photo can be read and is large enough.
+        """
+        return self._batch(self._plain_crop, Host.PLAIN_CROPS, step, split, 0, 1)
+
     def photo_names(self, split: Split) -> list[str]:
         """Names of the split's photos, in order."""
         return [self._photos.names[int(index)] for index in self._indices[split]]
@@ -150,6 +164,17 @@ class Source:
 
     def _content(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
         return {"content": self._sharp_crop(rng, split)[0]}
+
+    def _plain_crop(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
+        size, refused = self.config.crop_size, collections.Counter()
+        for _ in range(_MAX_TRIES):
+            image, _, reason = self._load(int(rng.choice(self._indices[split])))
+            if image is not None and min(image.shape[:2]) >= size:
+                side = min(round(size / rng.uniform(_MIN_PLAIN_SCALE, 1.0)), *image.shape[:2])
+                crop = crops.cut(image, crops.random_region(rng, image.shape, side), size)
+                return {"content": crops.random_turn(rng, crop)[0]}
+            refused[reason] += 1
+        raise self._nothing_found("crops", split, refused)
 
     def _layer(self, rng: np.random.Generator, split: Split) -> dict[str, np.ndarray]:
         if (

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxblur.multiscale.parameters import MultiscaleParameters
-from jaxblur.network.config import NetworkConfig
+from jaxblur.network.config import NetworkConfig, config_to_dict
 from jaxblur.network.weights import Weights
 from jaxblur.runtime.provenance import commit
 from jaxblur.weights import load_weights
@@ -50,7 +50,7 @@ def with_metadata(
       facts: steps, samples and validation of the stages, see `facts.stage_facts`.
       licences: number of photos by licence.
     """
-    settings = dataclasses.asdict(config)
+    settings = {**dataclasses.asdict(config), "network": config_to_dict(config.network)}
     settings["data"] |= {"photos": config.data.photos and config.data.photos.name, "tfds_dir": None}
     for name in ("initial", "multiscale_from"):
         settings[name] = settings[name] and settings[name].name

@@ -41,7 +41,7 @@ def test_published_patches_are_cut_one_pixel_off_centre():
 
 def test_config_survives_json():
     network = dataclasses.replace(published_network(), width=8, normalisation="bias", level_head="ordinal")
-    assert config.config_from_dict(json.loads(json.dumps(dataclasses.asdict(network)))) == network
+    assert config.config_from_dict(json.loads(json.dumps(config.config_to_dict(network)))) == network
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,17 @@ def test_config_survives_json():
         ({"levels": [1.0, 0.5]}, "levels must be at least two increasing radii"),
         ({"normalisation": "group"}, "normalisation must be none, bias or batch"),
         ({"level_head": "linear"}, "level_head must be softmax or ordinal"),
-        ({"trunk": ["conv3", "conv3"]}, "trunk must begin with conv3 and reduce the 7x7 grid"),
-        ({"depth_column": {"size": 40, "layers": ["conv3"]}}, "must end in a 7x7 grid, got 38x38"),
-        ({"depth_column": {"size": 9, "layers": ["conv5"]}}, "layers must be conv1, conv3 or pool3"),
+        ({"trunk": ["conv3", "conv3"]}, r"must end in one grid, which trunk reduces to one point, got \[7\]"),
+        (
+            {"depth_column": {"size": 40, "layers": ["conv3"]}},
+            r"must end in one grid, which trunk reduces to one point, got \[7, 38\]",
+        ),
+        ({"depth_column": {"size": 9, "layers": ["conv0"]}}, "layers must be like conv1, .* got 'conv0'"),
+        ({"columns": [{"size": 2, "layers": ["conv3"]}]}, "leave nothing of a patch of 2"),
+        ({"step": 2}, "step must be 1, or 2 or 4 with a stem"),
+        ({"patch": 41}, "patch and stem go together, got 41"),
+        ({"stem": ["pool2"], "patch": 41}, "the stem must be of convolutions"),
+        ({"stem": ["conv3"], "patch": 42}, "must lie evenly around the 1 px of its cell, got 42 px"),
         (
             {"columns": [{"size": 15, "layers": ["conv3"] * 4, "shift": 14}]},
             "must keep its 15 px inside the 41",

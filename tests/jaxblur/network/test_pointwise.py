@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxblur.network import pointwise
-from jaxblur.network.config import NetworkConfig
+from jaxblur.network.config import ColumnConfig, NetworkConfig
 from jaxblur.network.defocus_net import DefocusNet
 from jaxblur.network.weights import published_network
 from jaxblur.weights import load_weights
@@ -21,7 +21,23 @@ NETWORKS = {
     "ordinal with batch normalisation": dataclasses.replace(
         SMALL, normalisation="batch", level_head="ordinal"
     ),
+    "stem of stride 2": dataclasses.replace(
+        SMALL,
+        stem=("conv4:5", "conv1"),
+        step=2,
+        patch=42,
+        columns=(
+            ColumnConfig(size=20, layers=("pool2", "conv3", "conv3:7")),
+            ColumnConfig(size=14, layers=("conv3", "pool2"), shift=1),
+            ColumnConfig(size=10, layers=("conv3", "conv3")),
+        ),
+        depth_column=None,
+        trunk=("conv3:9", "conv3", "conv2:11"),
+    ),
 }
+
+
+STEMS = [name for name, network in NETWORKS.items() if network.stem]
 
 
 def random_variables(network, seed=0):
@@ -41,7 +57,11 @@ def random_variables(network, seed=0):
     return jax.tree.map(spread, variables)
 
 
-CASES = [*((name, 24, 31) for name in NETWORKS), ("paper", 1, 9), ("shifted with biases", 7, 1)]
+CASES = [
+    *((name, 24, 31 + (name in STEMS)) for name in NETWORKS),
+    ("paper", 1, 9),
+    ("shifted with biases", 7, 1),
+]
 
 
 @pytest.mark.parametrize("name, height, width", CASES)
@@ -61,6 +81,13 @@ def test_dense_form_equals_patchwise_form(name, height, width, rng):
     for got, wanted in zip(fast, slow, strict=True):
         np.testing.assert_allclose(np.asarray(got)[taken], np.asarray(wanted)[taken], atol=1e-4)
         assert not np.asarray(got)[~taken].any()
+
+
+@pytest.mark.parametrize("name", STEMS)
+def test_an_image_is_whole_cells(name):
+    network = NETWORKS[name]
+    with pytest.raises(ValueError, match=r"image must be a multiple of 2 px high and wide, got 24 x 31"):
+        pointwise.image_maps({}, network, jnp.zeros((64, 71, 3)))
 
 
 def test_points_differ(rng):
