@@ -25,9 +25,10 @@ import tyro
 from benchmarks.floors import training_operations
 from benchmarks.measure import matmul_rate, origin, summary, write
 from jaxblur.runtime import parallel
-from train.config import PRESETS, StageConfig, TrainConfig
+from train.config import StageConfig, TrainConfig
 from train.data.source import DataConfig, open_source
 from train.export.variables import load_initial, pick
+from train.presets import PRESETS
 from train.stages import forward
 from train.stages.networks import BlurStage, EdgeStage, stage_config
 

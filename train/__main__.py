@@ -13,8 +13,9 @@ from rich.logging import RichHandler
 from jaxblur.config import Precision
 from jaxblur.runtime import messages
 from jaxblur.runtime.compiler import compile_fast
-from train.config import PRESETS, STAGES, TrainConfig, scale_rates, step_rows
+from train.config import STAGES, TrainConfig, scale_rates, step_rows
 from train.data.config import DataConfig
+from train.presets import PRESETS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

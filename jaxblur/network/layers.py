@@ -161,7 +161,7 @@ class Trunk(nn.Module):
 
     def __call__(
         self, grids: list[jax.Array], train: bool = False, mask: Bool[Array, " n"] | None = None
-    ) -> Float[Array, "n width"]:
+    ) -> Float[Array, "n features"]:
         """From the grids of each column (patch-wise form)."""
         x = self.convolutions[0](jnp.concatenate(grids, axis=-1), train=train, mask=mask)
         return self._rest(x, train, mask)
@@ -183,7 +183,7 @@ class Trunk(nn.Module):
         grid: Float[Array, "n side side width"],
         train: bool = False,
         mask: Bool[Array, " n"] | None = None,
-    ) -> Float[Array, "n width"]:
+    ) -> Float[Array, "n features"]:
         """From the sum of the projections read at each point (dense form)."""
         return self._rest(self.convolutions[0].activate(grid, train, mask), train, mask)
 

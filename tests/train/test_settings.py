@@ -7,9 +7,10 @@ import pytest
 
 from train import renamed
 from train.camera import CameraConfig
-from train.config import FormationConfig, MultiscaleConfig, StageConfig, default, scale_rates
+from train.config import FormationConfig, MultiscaleConfig, StageConfig, scale_rates
 from train.data.config import DataConfig
 from train.data.gate import GateConfig
+from train.presets import default
 from train.scenes.config import SceneConfig
 from train.settings import ConfigChangedError, check_config
 from train.streams import Folded, Host, Seed, host_rng

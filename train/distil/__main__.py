@@ -58,11 +58,11 @@ def main(args: list[str] | None = None) -> int:
         from jaxblur.weights import load_weights
         from train.__main__ import show_log
         from train.checkpoints import CheckpointError
-        from train.config import PRESETS
         from train.data.config import DataConfig
         from train.distil.config import DistilConfig
         from train.distil.run import run
         from train.loop import NonFiniteError
+        from train.presets import PRESETS
         from train.run import RunOptions
         from train.writers import CONSOLE
     except ModuleNotFoundError as error:

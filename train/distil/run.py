@@ -16,8 +16,8 @@ from train import loop
 from train.config import TrainConfig
 from train.distil.config import DistilConfig
 from train.distil.points import PointSource
-from train.distil.stage import DistilStage
-from train.distil.views import keep_views, open_sources
+from train.distil.stage import DistilStage, HeldOut
+from train.distil.views import ViewSources, keep_views, open_sources
 from train.export.facts import stage_facts
 from train.export.variables import load_initial, save_variables
 from train.export.weights import make_weights, with_metadata
@@ -60,11 +60,14 @@ def run(
     blur, edges = stage_config(config, "blur"), stage_config(config, "edges")
     with alone_in(folder):
         composed = scene_source(config.data, config.network_scene)
-        sources = {
-            split: open_sources(
-                config, SceneViews(folder, composed, config.network_scene, count=count, split=split)
-            )
-            for split, count in {"train": stage.scenes, "held_out": _HELD_OUT_SCENES}.items()
+
+        def sources_of(split: Split, count: int) -> ViewSources:
+            scenes = SceneViews(folder, composed, config.network_scene, count=count, split=split)
+            return open_sources(config, scenes)
+
+        sources: dict[Split, ViewSources] = {
+            "train": sources_of("train", stage.scenes),
+            "held_out": sources_of("held_out", _HELD_OUT_SCENES),
         }
 
         def views(files: int, teacher: Weights | None, split: Split = "train") -> list[Path]:
@@ -73,13 +76,15 @@ def run(
         held_out = views(_HELD_OUT_FILES, teacher, "held_out") if stage.taught_files else []
         paths = [*views(stage.taught_files, teacher), *views(stage.labelled_files, None)]
         source = sources["train"].contents
-        own = DistilStage(
+        own: Any = DistilStage(
             config,
             stage,
             PointSource(paths, config.network),
-            PointSource(held_out, config.network) if held_out else None,
-            validation.held_out_blur(source, blur),
-            depth_validation.held_out_depth(sources["train"].layers, edges),
+            HeldOut(
+                validation.held_out_blur(source, blur),
+                depth_validation.held_out_depth(sources["train"].layers, edges),
+                PointSource(held_out, config.network) if held_out else None,
+            ),
             initial,
         )
         state = loop.run(
@@ -116,7 +121,7 @@ def _settings(config: TrainConfig, stage: DistilConfig, teacher: Weights) -> dic
     settings = {
         "network": config_to_dict(config.network),
         "formation": dataclasses.asdict(config.formation),
-        "scene": dataclasses.asdict(config.network_scene),
+        "network_scene": dataclasses.asdict(config.network_scene),
         "data": {**dataclasses.asdict(config.data), "photos": None},
         "stage": dataclasses.asdict(stage),
         "initial": config.initial is not None,

@@ -5,7 +5,7 @@ sees as many views as points.
 """
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,6 +63,20 @@ def point_losses(
     return {"blur": blur, "edges": by_teacher + config.depth_truth_weight * by_truth}
 
 
+class HeldOut(NamedTuple):
+    """What is validated on.
+
+    Attributes:
+      blur: see `validation.held_out_blur`.
+      depth: see `depth_validation.held_out_depth`.
+      points: that the teacher has read; None without one.
+    """
+
+    blur: validation.HeldOutBlur
+    depth: depth_validation.HeldOutDepth
+    points: PointSource | None
+
+
 class DistilStage:
     """Both networks, from what a teacher says and from labels.
 
@@ -70,9 +84,7 @@ class DistilStage:
       config: of the run; `config.network` is trained.
       stage: settings of distillation.
       source: of points to learn from.
-      held_out: of points to compare with the teacher; None without one.
-      held_out_blur: see `validation.held_out_blur`.
-      held_out_depth: see `depth_validation.held_out_depth`.
+      held_out: for `validate`; None: it is not called.
       initial: variables to start from, of any parts of `DefocusNet`.
     """
 
@@ -83,19 +95,13 @@ class DistilStage:
         config: TrainConfig,
         stage: DistilConfig,
         source: PointSource,
-        held_out: PointSource | None,
-        held_out_blur: validation.HeldOutBlur,
-        held_out_depth: depth_validation.HeldOutDepth,
+        held_out: HeldOut | None = None,
         initial: Any = None,
     ) -> None:
         self.config, self.stage, self.source = config, stage, source
         self.optimiser = make_optimiser(stage.optimiser, stage.steps)
         self._initial = initial or {}
-        self._held_out_blur, self._held_out_depth = held_out_blur, held_out_depth
-        self._examples: PointExamples | None = None
-        if held_out is not None:
-            count = min(_HELD_OUT, len(held_out))
-            self._examples = held_out.take(np.linspace(0, len(held_out) - 1, count).astype(int))
+        self._held_out = held_out
         self._refresh = jax.jit(self._refresh_statistics)
 
     @property
@@ -143,7 +149,7 @@ class DistilStage:
             precision=self.config.precision,
         )
 
-    def _apply(self, params: Any, stats: Any, patches: jax.Array, axis_name: str | None) -> tuple[Any, Any]:
+    def _apply(self, params: Any, stats: Any, patches: Any, axis_name: str | None) -> tuple[Any, Any]:
         """Logits in training mode, and new batch statistics."""
         variables = {"params": params, "batch_stats": stats}
         out, new = DefocusNet(self.network, axis_name).apply(
@@ -171,12 +177,14 @@ class DistilStage:
         """
         params, network = fold_batch_norm(**self.averaged(train_state), network=self.network)
         variables = {"params": params}
-        blur = validation.blur_errors(variables, network, self._held_out_blur)
+        assert self._held_out is not None
+        blur = validation.blur_errors(variables, network, self._held_out.blur)
         out = {f"error_px_{mix}": float(np.mean(list(errors.values()))) for mix, errors in blur.items()}
-        depth = depth_validation.depth_quality(variables, network, self._held_out_depth)
+        depth = depth_validation.depth_quality(variables, network, self._held_out.depth)
         out |= {f"depth_{name}": value for name, value in depth.items()}
-        if self._examples is not None:
-            out |= from_teacher(variables, network, self._examples)
+        if (points := self._held_out.points) is not None:
+            chosen = np.linspace(0, len(points) - 1, min(_HELD_OUT, len(points))).astype(int)
+            out |= from_teacher(variables, network, points.take(chosen))
         return {"loss": (out["error_px_hard_gamma"] + out["error_px_hard_linear"]) / 2, **out}
 
 

@@ -181,7 +181,9 @@ def _shot_again(rng: np.random.Generator, view: np.ndarray) -> np.ndarray:
     noise = rng.normal(scale=rng.uniform(0, 5), size=view.shape)
     noisy = np.clip(view + noise, 0, 255).astype(np.uint8)
     coded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 98))])[1]
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return decoded
 
 
 @functools.partial(jax.jit, static_argnames=("config", "views"))

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import tyro
 
 from jaxblur.network.config import NetworkConfig
-from train.config import PRESETS
 from train.data.config import DataConfig
 from train.export.variables import load_initial, parts_in, save_variables
+from train.presets import PRESETS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

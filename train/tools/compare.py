@@ -14,8 +14,9 @@ from rich.table import Table
 from jaxblur.files.output import atomic_file
 from jaxblur.runtime.provenance import commit
 from jaxblur.weights import load_weights
-from train.config import PRESETS, TrainConfig, ValidationConfig
+from train.config import TrainConfig, ValidationConfig
 from train.data.source import DataConfig, open_source
+from train.presets import PRESETS
 from train.stages import depth_validation, validation
 from train.stages.networks import stage_config
 

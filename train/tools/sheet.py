@@ -12,8 +12,9 @@ import tyro
 
 from jaxblur.files import preview
 from jaxblur.files.output import write_image
-from train.config import PRESETS, TrainConfig
+from train.config import TrainConfig
 from train.data.source import DataConfig, open_source
+from train.presets import PRESETS
 from train.scenes import compose
 from train.scenes.config import SceneConfig
 from train.stages import composites, samples

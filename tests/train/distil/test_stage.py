@@ -18,21 +18,26 @@ pytestmark = pytest.mark.usefixtures("standard_promotion")
 @pytest.fixture(scope="module")
 def stem(config):
     """Settings with networks that read cells of 2 x 2 px."""
-    columns = (ColumnConfig(size=20, layers=("pool2", "conv3")), ColumnConfig(size=8, layers=()))
-    columns = (columns[0], ColumnConfig(size=10, layers=("conv3",)))
     network = dataclasses.replace(
-        config.network, stem=("conv4:3",), step=2, patch=42, columns=columns, depth_column=None
+        config.network,
+        stem=("conv4:3",),
+        step=2,
+        patch=42,
+        columns=(
+            ColumnConfig(size=20, layers=("pool2", "conv3")),
+            ColumnConfig(size=10, layers=("conv3",)),
+        ),
+        depth_column=None,
+        trunk=("conv3", "conv3", "conv4"),
     )
-    return dataclasses.replace(
-        config, network=dataclasses.replace(network, trunk=("conv3", "conv3", "conv4"))
-    )
+    return dataclasses.replace(config, network=network)
 
 
 @pytest.fixture
 def stage(stem, sources, tmp_path):
     paths = views.keep_views(tmp_path, sources, stem, None, files=1)
     source = PointSource(paths, stem.network)
-    return DistilStage(stem, DistilConfig(points=64, steps=4), source, None, None, None)  # type: ignore[arg-type]
+    return DistilStage(stem, DistilConfig(points=64, steps=4), source)
 
 
 def run_steps(stage, devices, count=2):
@@ -58,7 +63,7 @@ def test_eight_devices_take_the_steps_of_one(stage):
 def test_a_run_starts_from_given_variables(stage, stem):
     state = stage.init(jax.random.key(3))
     given = {"params": state.params, "batch_stats": state.batch_stats}
-    again = DistilStage(stem, stage.stage, stage.source, None, None, None, given)  # type: ignore[arg-type]
+    again = DistilStage(stem, stage.stage, stage.source, initial=given)
     jax.tree.map(np.testing.assert_array_equal, again.init(jax.random.key(4)).params, state.params)
 
 

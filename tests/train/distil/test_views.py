@@ -4,14 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from tests.jaxblur.tiny import make_weights
+from tests.jaxblur.tiny import TINY, make_weights
 from train.distil import views
 from train.distil.points import PointSource
+from train.distil.stage import from_teacher
 
 
 @pytest.fixture(scope="module")
-def teacher(config):
-    return make_weights(dataclasses.replace(config.network, normalisation="bias"), gain=2.0)
+def teacher():
+    return make_weights(dataclasses.replace(TINY, level_head="ordinal"), gain=2.0)
 
 
 def test_a_file_is_made_once_and_of_its_number_alone(config, sources, teacher, tmp_path):
@@ -49,10 +50,8 @@ def test_what_is_known_of_the_points_of_each_kind(config, sources, teacher, few_
 
 
 def test_the_teacher_says_what_it_says_of_patches(config, sources, teacher, tmp_path):
-    from train.distil.stage import from_teacher
-
     paths = views.keep_views(tmp_path, sources, config, teacher, files=1)
-    source = PointSource(paths, config.network)
+    source = PointSource(paths, teacher.network)
     examples = source.take(np.arange(len(source)))
     figures = from_teacher(teacher.variables, teacher.network, examples)
     assert figures["from_teacher_px"] < 5e-3 and figures["depth_from_teacher"] < 2e-3  # 8 bits, and float16

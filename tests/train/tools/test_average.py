@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from train.config import PRESETS
 from train.data.source import DataConfig
 from train.export.variables import load_initial, save_variables
+from train.presets import PRESETS
 from train.stages import forward
 from train.tools import average
 

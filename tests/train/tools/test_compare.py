@@ -6,8 +6,8 @@ import pytest
 from jaxblur.network.weights import Weights
 from jaxblur.weights import save_weights
 from tests.train.tiny import tiny_config, write_photos
-from train.config import PRESETS
 from train.data.config import DataConfig
+from train.presets import PRESETS
 from train.stages import forward
 from train.stages.fold import fold_batch_norm
 from train.tools import compare
