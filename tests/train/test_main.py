@@ -97,7 +97,7 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path):
 def test_the_log_uses_the_console_of_the_bar(monkeypatch):
     given = {}
     monkeypatch.setattr(logging, "basicConfig", lambda **settings: given.update(settings))
-    command._show_log(CONSOLE)
+    command.show_log(CONSOLE)
     (handler,) = given["handlers"]
     assert handler.console is CONSOLE is inspect.signature(Writers).parameters["console"].default
 
@@ -107,7 +107,7 @@ def test_the_log_is_shown_though_a_library_has_set_it_up(monkeypatch):
     monkeypatch.setattr(root, "handlers", [logging.NullHandler()])
     monkeypatch.setattr(root, "level", logging.WARNING)
     screen = io.StringIO()
-    command._show_log(Console(file=screen, width=120))
+    command.show_log(Console(file=screen, width=120))
     logging.getLogger("train.run").info("stage blur: 3 steps")
     assert "stage blur: 3 steps" in screen.getvalue()
 

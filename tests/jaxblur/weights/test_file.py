@@ -116,7 +116,8 @@ def test_every_setting_of_the_architecture_survives(tmp_path, rng):
         for field in dataclasses.fields(NETWORK)
         if field.name not in ("trunk", "levels", "dropout")
     }
-    network = dataclasses.replace(NETWORK, levels=(0.5, 1.0, 3.0), dropout=0.25)
+    stem = {"stem": ("conv2:3",), "step": 2, "patch": 24}
+    network = dataclasses.replace(NETWORK, levels=(0.5, 1.0, 3.0), dropout=0.25, **stem)
     save_weights(
         tmp_path / "w.safetensors", from_arrays(random_arrays(network, rng), network, {}, where="test")
     )
