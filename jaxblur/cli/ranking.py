@@ -1,6 +1,7 @@
 """`jaxblur rank`: photos in order of sharpness, without maps."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import time
@@ -94,9 +95,7 @@ def _measure_photos(
     weights = jaxblur.load_weights(command.weights)
 
     def prepare(photo: Path) -> _Photo:
-        return _prepare(
-            photo, command, boxes, lambda *args, **options: measure.prepare(*args, weights, **options)
-        )
+        return _prepare(photo, command, boxes, functools.partial(measure.prepare, weights=weights))
 
     bar = rich.progress.Progress(console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task("photos", total=len(todo))

@@ -10,6 +10,8 @@ from jaxtyping import Int, Shaped
 from PIL import Image
 from scipy import sparse
 
+from jaxblur.files.levels import full_range
+
 ALIKE = 6
 """Bits of 64 in which the hashes of near-duplicates may differ, whenever they were taken."""
 
@@ -33,8 +35,7 @@ def perceptual_hash(photo: Shaped[np.ndarray, "h w 3"]) -> str:
     size = (max(round(photo.shape[1] * shrink), 1), max(round(photo.shape[0] * shrink), 1))
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     if small.dtype != np.uint8:
-        full = 65535 if small.dtype == np.uint16 else 1
-        small = (small.astype(np.float32) * (255 / full)).round().astype(np.uint8)
+        small = (small.astype(np.float32) * (255 / full_range(small))).round().astype(np.uint8)
     return str(imagehash.phash(Image.fromarray(small)))
 
 

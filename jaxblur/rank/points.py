@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from jaxblur.files.levels import full_range
 from jaxblur.verdict import place_side
 
 LOOK = 2000
@@ -80,8 +81,7 @@ def _brightness(photo: Shaped[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """V of HSV, 0 to 1."""
     red, green, blue = cv2.split(photo)
     value = cv2.max(cv2.max(red, green), blue)
-    full = np.iinfo(value.dtype).max if value.dtype.kind == "u" else 1
-    return value.astype(np.float32) / np.float32(full)
+    return value.astype(np.float32) / np.float32(full_range(value))
 
 
 def _edge_measures(

@@ -63,7 +63,7 @@ def cut_views(photo: Shaped[np.ndarray, "h w 3"], points: Points, weights: Weigh
         photo = photo if scale == 0 else reduce_by(photo, 2)
         rows = (points.rows >> scale).clip(0, photo.shape[0] - 1)
         columns = (points.columns >> scale).clip(0, photo.shape[1] - 1)
-        padded = cv2.copyMakeBorder(photo, *[around] * 4, cv2.BORDER_REFLECT)
+        padded = cv2.copyMakeBorder(photo, around, around, around, around, cv2.BORDER_REFLECT)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
         pixels = np.moveaxis(windows[rows, columns], 1, -1)
         reach = np.minimum((points.factor >> scale) + 1, MAX_FACTOR).astype(np.int32)

@@ -107,10 +107,13 @@ class Table:
         self._rows[row.photo] = row
         if self._path is None:
             return
-        with output.folder_lock(self._path.parent), self._as_folder(), open(self._path, "ab+") as file:
-            if file.tell() and not _ends_line(file):
-                file.write(b"\n")  # a run was killed within a line
-            file.write(_line(row))
+        try:
+            with output.folder_lock(self._path.parent), open(self._path, "ab+") as file:
+                if file.tell() and not _ends_line(file):
+                    file.write(b"\n")  # a run was killed within a line
+                file.write(_line(row))
+        except OSError as error:  # the folder is what matters, as for all other results
+            raise OSError(error.errno, error.strerror, str(self._path.parent)) from error
 
     def finish(self, photos: Iterable[str]) -> list[Row]:
         """Put photos in order, sharpest first, group them, and write the tables.
@@ -150,14 +153,6 @@ class Table:
             with contextlib.suppress(ValueError, TypeError):
                 row = Row(**json.loads(line))
                 self._rows[row.photo] = row
-
-    @contextlib.contextmanager
-    def _as_folder(self) -> Any:
-        """What goes wrong as an error that names the folder, as for all other results."""
-        try:
-            yield
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self._path.parent)) from error
 
 
 def arrange(rows: Sequence[Row]) -> list[Row]:
