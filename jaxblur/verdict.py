@@ -1,7 +1,8 @@
 """Which photos are sharp, and what in them: a verdict from the readings at edges.
 
 Only textured parts of a photo tell how sharp it is, and a part with much texture tells no more than one with little.
-So readings are put together in places, small squares, and each place counts once.
+So readings are put together in places, small squares, and each place counts once. A place is as sharp as the blurrier
+of its edges: those that run along a motion stay sharp when a photo is shaken.
 """
 
 import math
@@ -9,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from jaxblur.result import IN_FOCUS_RADIUS, BlurEstimate
 
-SHARP_RADIUS = 0.65
+SHARP_RADIUS = 0.5
 """A photo is sharp if its sharpest part has at most this radius, px at the size at which it is looked at."""
 
 VIEW = 2000
@@ -25,9 +26,13 @@ SHARPEST_PERCENT = 10
 LEAST_PLACES = 6
 """With fewer places that have texture, nothing can be told."""
 
-_PLACES_ALONG = 32  # the side of a square is so many times in that of a photo
+_PLACES_ALONG = 16  # the side of a square is so many times in that of a photo
 _LEAST_SIDE = 16  # px; below, neighbouring places would be read from the same pixels
-_LEAST_READINGS = 4  # of a place: a few pixels alone are noise
+_LEAST_READINGS = 8.0  # of a place, by their weight: a few pixels alone are noise
+_MOST_WEIGHT = (
+    1.0  # of a reading: sharp ones weigh a thousand times as much in a map, and would hide all others here
+)
+_BLURRIER = 0.9  # a place has the radius of this quantile over its readings
 
 Verdict = Literal["sharp", "soft", "unknown"]
 
@@ -50,7 +55,7 @@ class Sharpness(NamedTuple):
       >>> image = np.random.default_rng(0).random((64, 64, 3))
       >>> answer = jaxblur.sharpness(jaxblur.estimate(image))
       >>> answer.verdict, answer.limit
-      ('sharp', 0.65)
+      ('sharp', 0.5)
     """
 
     verdict: Verdict
@@ -69,12 +74,13 @@ def sharpness(
     """Whether a photo, or a region of it, is sharp, soft, or too plain to tell.
 
     It goes by the readings at edges of all scales, weighted by how sure they are, and not by the map: parts without
-    texture do not count. Readings are averaged in places, squares whose side is 1/32 of the region's (the root of its
-    area), and at least 16 px. The sharpest part is the 10th percentile over places, so that a sharp subject before a
-    soft background is sharp.
+    texture do not count. Readings are put together in places, squares whose side is 1/16 of the region's (the root of
+    its area), and at least 16 px. A place is as sharp as the blurrier of its edges, the 90th percentile: those along a
+    motion stay sharp in a shaken photo. The sharpest part is the 10th percentile over places, so that a sharp subject
+    before a soft background is sharp.
 
     A photo is judged at the size at which it is looked at: radii count in pixels of a copy whose longer side is `view`
-    px, or of the photo itself if it is smaller. There, a sharp part has at most 0.65 px, and a place in focus at most
+    px, or of the photo itself if it is smaller. There, a sharp part has at most 0.5 px, and a place in focus at most
     1 px. `Sharpness.limit` says what that is in px of the photo.
 
     Args:
@@ -185,7 +191,7 @@ class _Readings(NamedTuple):
 
     @classmethod
     def of(cls, result: BlurEstimate) -> "_Readings":
-        weight = np.asarray(result.read_weight)
+        weight = np.minimum(np.asarray(result.read_weight), _MOST_WEIGHT)
         rows, columns = np.nonzero(weight > 0)
         radius = np.asarray(result.read_radius)[rows, columns]
         return cls(weight.shape, rows, columns, radius, weight[rows, columns])
@@ -201,13 +207,11 @@ class _Readings(NamedTuple):
         side = place_side(area)
         squares = (self.rows[chosen] // side).astype(np.int64) << 32
         squares |= (self.columns[chosen] // side).astype(np.int64)
-        _, square, count = np.unique(squares, return_inverse=True, return_counts=True)
-        weight = np.bincount(square, self.weight[chosen])
-        total = np.bincount(square, self.weight[chosen] * self.radius[chosen])
-        told = count >= _LEAST_READINGS
-        return judge(total[told] / weight[told], longer_side=max(self.shape), view=view)
+        _, square = np.unique(squares, return_inverse=True)
+        radius, evidence = _quantile_by(square, self.radius[chosen], self.weight[chosen])
+        return judge(radius[evidence >= _LEAST_READINGS], longer_side=max(self.shape), view=view)
 
-    def judge_labels(self, labels: Int[np.ndarray, "h w"], view: float) -> dict[int, Sharpness]:
+    def judge_labels(self, labels: Shaped[np.ndarray, "h w"], view: float) -> dict[int, Sharpness]:
         """The answer for every label but 0."""
         names, areas = np.unique(labels, return_counts=True)
         own = labels[self.rows, self.columns]
@@ -225,6 +229,20 @@ def _check_plane(region: np.ndarray, shape: tuple[int, int], kind: str) -> None:
         raise ValueError(
             f"region: a {kind} must have the photo's height and width {shape}, got {region.shape}"
         )
+
+
+def _quantile_by(
+    group: Int[np.ndarray, " k"], values: Float[np.ndarray, " k"], weights: Float[np.ndarray, " k"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """The `_BLURRIER` quantile of the values of every group, by weight, and the sum of the weights."""
+    total = np.bincount(group, weights).astype(np.float64)  # whole numbers where there is none
+    order = np.lexsort((values, group))
+    group, below = group[order], np.cumsum(weights[order].astype(np.float64))
+    before = np.concatenate([[0], np.cumsum(total)])[group]
+    reached = np.flatnonzero(below - before >= _BLURRIER * total[group] - 1e-6)
+    quantile = np.full(len(total), np.inf)
+    np.minimum.at(quantile, group[reached], values[order][reached])
+    return quantile, total
 
 
 def _percentiles(

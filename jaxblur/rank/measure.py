@@ -1,6 +1,5 @@
 """The sharpness of one photo and of objects in it, from a budget of points."""
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,15 +25,17 @@ class Prepared(NamedTuple):
     Attributes:
       longer_side: of the photo, px.
       views: around all points, see `cut_views`.
-      count: how many places each point stands for.
-      parts: 0 for the points of the photo as a whole, from 1 on for those of each box.
+      place: number of the place in which each point lies, over all parts.
+      parts: of every place: 0 for the photo as a whole, from 1 on for its boxes.
+      count: how many places of its part each stands for.
       boxes: number of boxes.
     """
 
     longer_side: int
     views: list[Views]
-    count: Float[np.ndarray, " n"]
-    parts: Int[np.ndarray, " n"]
+    place: Int[np.ndarray, " n"]
+    parts: Int[np.ndarray, " places"]
+    count: Float[np.ndarray, " places"]
     boxes: int
 
 
@@ -62,9 +63,13 @@ def prepare(
         right, bottom = (int(value) for value in np.ceil(box[:2] + box[2:]))
         inner = choose_points(photo[top:bottom, left:right], budget=OBJECT_POINTS)
         chosen.append(inner._replace(rows=inner.rows + top, columns=inner.columns + left))
-    parts = np.repeat(np.arange(len(chosen)), [len(points.rows) for points in chosen])
+    places = [len(points.count) for points in chosen]
+    before = np.cumsum([0, *places[:-1]])
     points = Points(*(np.concatenate(values) for values in zip(*chosen, strict=True)))
-    return Prepared(max(photo.shape[:2]), cut_views(photo, points, weights), points.count, parts, len(boxes))
+    place = points.place + np.repeat(before, [len(own.place) for own in chosen])
+    parts = np.repeat(np.arange(len(chosen)), places)
+    views = cut_views(photo, points, weights)
+    return Prepared(max(photo.shape[:2]), views, place, parts, points.count, len(boxes))
 
 
 def measure(
@@ -79,11 +84,14 @@ def measure(
       precision: see `jaxblur.Config`.
       run: `map`, or that of a pool of threads.
     """
-    radius, weight = read_views(prepared.views, weights, precision=precision, run=run)
-    answer = functools.partial(judge, longer_side=prepared.longer_side, view=view)
+    read = read_views(prepared.views, weights, precision=precision, run=run)
+    radius = np.full(len(prepared.count), -np.inf)
+    np.fmax.at(radius, prepared.place, read)  # a place is as sharp as the blurrier of its edges
 
     def of_part(part: int) -> Sharpness:
-        chosen = (prepared.parts == part) & (weight > 0)
-        return answer(radius[chosen], count=prepared.count[chosen])
+        chosen = (prepared.parts == part) & np.isfinite(radius)
+        return judge(
+            radius[chosen], longer_side=prepared.longer_side, view=view, count=prepared.count[chosen]
+        )
 
     return of_part(0), [of_part(1 + box) for box in range(prepared.boxes)]

@@ -73,8 +73,8 @@ def cut_views(photo: Shaped[np.ndarray, "h w 3"], points: Points, weights: Weigh
 
 def read_views(
     views: Sequence[Views], weights: Weights, *, precision: Precision, run: Run = map
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Radius, px of the photo, and weight of every point.
+) -> Float[np.ndarray, " n"]:
+    """Radius of every point, px of the photo; NaN where no reading counts.
 
     Args:
       views: from `cut_views`.
@@ -93,8 +93,7 @@ def read_views(
         weight[asked] += own_weight
         total[asked] += own_weight * own_radius
         asked = asked[reading.radius > _CLEAR_RADIUS]
-    told = weight > 0
-    return np.divide(total, weight, out=np.full(count, np.nan), where=told), weight
+    return np.divide(total, weight, out=np.full(count, np.nan), where=weight > 0)
 
 
 def _read_points(

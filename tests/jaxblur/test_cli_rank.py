@@ -72,7 +72,7 @@ def test_photos_in_order(tmp_path, rng, by_green, capfd):
     assert first == f"    1  sharp       0.00 px  {photos / 'b.png'}" and trouble == ""
     assert last == f"3 of 3 done, tables in {out}"
     (row, *_) = table(out)
-    assert (row["verdict"], row["width"], row["height"], row["limit"]) == ("sharp", "60", "40", "0.65")
+    assert (row["verdict"], row["width"], row["height"], row["limit"]) == ("sharp", "60", "40", "0.5")
     assert float(row["seconds"]) >= 0
 
 
@@ -163,8 +163,8 @@ def test_objects(tmp_path, rng, by_green, capfd):
     assert run("rank", photos, "--output", out, "--boxes", boxes) == 0
     rows = table(out, "rank_objects.csv")
     assert [(row["id"], row["category"], row["left"], row["height"]) for row in rows] == [
-        ("0", "bird", "0", "30"),
-        ("1", "bird", "5", "9.5"),
+        ("0", "bird", "0.0", "30.0"),
+        ("1", "bird", "5.0", "9.5"),
     ]
     assert {row["rank"] for row in rows} == {"1"} and {row["sharpest"] for row in rows} == {"3.0"}
     coco(boxes, [[0, 0, 30, 30]])

@@ -16,11 +16,34 @@ def step(height, width, *, at, blur=0.0):
     return cv2.GaussianBlur(photo, (0, 0), blur) if blur else photo
 
 
+def checkerboard(side, square):
+    squares = np.kron(np.indices((side // square,) * 2).sum(0) % 2, np.ones((square, square)))
+    return (60 + 120 * squares[..., None].repeat(3, -1)).astype(np.uint8)
+
+
 def test_points_lie_on_the_edge():
     chosen = choose_points(step(256, 256, at=100), budget=64)
     assert set(chosen.columns.tolist()) <= {99, 100} and (chosen.factor == 1).all()
     assert sorted(set((chosen.rows // 16).tolist())) == list(range(16))  # one in every place
-    assert (chosen.count == 1).all()
+    assert (chosen.count == 1).all() and sorted(chosen.place.tolist()) == list(range(16))
+
+
+def test_two_points_lie_on_edges_that_cross():
+    chosen = choose_points(checkerboard(256, 20), budget=1000)
+    assert np.bincount(chosen.place).tolist() == [2] * len(chosen.count)
+    on_row, on_column = (np.minimum(at % 20, 19 - at % 20) == 0 for at in (chosen.rows, chosen.columns))
+    assert (on_row | on_column).all() and (
+        chosen.rows.reshape(-1, 2)[:, 0] != chosen.rows.reshape(-1, 2)[:, 1]
+    ).all()
+
+
+def test_places_of_one_edge_count_only_where_there_are_few_others():
+    photo = step(256, 256, at=200)
+    photo[:128, :128] = checkerboard(128, 16)
+    assert (choose_points(photo, budget=1000).columns < 130).all()
+    photo[32:128, :128] = 60
+    photo[:32, 32:128] = 60
+    assert (choose_points(photo, budget=1000).columns > 190).sum() == 16
 
 
 def test_plain_photos_and_noise_have_none(rng):
@@ -31,17 +54,16 @@ def test_plain_photos_and_noise_have_none(rng):
 
 def test_the_sharpest_places_come_first_and_the_others_are_spread():
     """A photo whose left half is sharp, and more places than the budget."""
-    squares = np.kron(np.indices((64, 64)).sum(0) % 2, np.ones((8, 8)))
-    photo = (60 + 120 * squares[..., None].repeat(3, -1)).astype(np.uint8)
-    photo[:, 256:] = cv2.GaussianBlur(photo, (0, 0), 4)[:, 256:]
+    photo = checkerboard(512, 8)
+    photo[:, 256:] = cv2.GaussianBlur(photo, (0, 0), 2)[:, 256:]
     chosen = choose_points(photo, budget=100)
-    everything = choose_points(photo, budget=10_000)
-    places = len(everything.rows)
-    assert len(chosen.rows) == 100 and places == 32 * 32
-    assert (chosen.columns[:50] < 256).all() and (chosen.count[:50] == 1).all()
+    places = len(choose_points(photo, budget=10_000).count)
+    assert len(chosen.rows) == 100 and len(chosen.count) == 50 and 200 < places <= 16 * 16
+    best = chosen.place < 25
+    assert (chosen.columns[best] < 258).all() and (chosen.count[:25] == 1).all()
     assert chosen.count.sum() == pytest.approx(places)
-    soft = chosen.columns[50:] >= 256
-    assert chosen.count[50:][soft].sum() == pytest.approx(512, abs=40)  # half of the places are soft
+    soft = chosen.columns[~best][::2] >= 256
+    assert chosen.count[25:][soft].sum() == pytest.approx(places / 2, abs=25)  # half of the places are soft
 
 
 @pytest.mark.parametrize(("longer", "factor"), [(3999, 1), (4000, 2), (7000, 3), (40_000, 6)])
