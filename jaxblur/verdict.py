@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
 
 from jaxblur.result import IN_FOCUS_RADIUS, BlurEstimate
 
@@ -124,19 +123,19 @@ def sharpness(
 
 
 def judge(
-    radius: Float[np.ndarray, " n"],
+    radius: np.ndarray,
     *,
     longer_side: float,
     view: float,
-    count: Float[np.ndarray, " n"] | None = None,
+    count: np.ndarray | None = None,
 ) -> Sharpness:
     """The answer from the radii of places.
 
     Args:
-      radius: of every place with texture, px.
+      radius: (n,) of every place with texture, px.
       longer_side: of the photo, px.
       view: longer side at which it is looked at, px.
-      count: how many places each stands for; None: one.
+      count: (n,) how many places each stands for; None: one.
     """
     scale = max(longer_side / view, 1.0)
     limit = SHARP_RADIUS * scale
@@ -161,8 +160,8 @@ def check_view(view: float) -> None:
         raise ValueError(f"view must be a longer side in px, such as {VIEW}, got {view!r}")
 
 
-def check_boxes(boxes: Any, shape: tuple[int, int]) -> Float[np.ndarray, "n 4"]:
-    """Boxes (left, top, width, height), px, as rows; those that reach beyond the photo are cut to it.
+def check_boxes(boxes: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Boxes (left, top, width, height), px, as (n, 4) floats; those that reach beyond the photo are cut to it.
 
     Raises:
       ValueError: a box that is not one, or lies outside the photo.
@@ -181,13 +180,13 @@ def check_boxes(boxes: Any, shape: tuple[int, int]) -> Float[np.ndarray, "n 4"]:
 
 
 class _Readings(NamedTuple):
-    """The readings of a result as lists of points."""
+    """The readings of a result as lists of points: the size of the photo, and arrays (k,)."""
 
     shape: tuple[int, int]
-    rows: Int[np.ndarray, " k"]
-    columns: Int[np.ndarray, " k"]
-    radius: Float[np.ndarray, " k"]
-    weight: Float[np.ndarray, " k"]
+    rows: np.ndarray
+    columns: np.ndarray
+    radius: np.ndarray
+    weight: np.ndarray
 
     @classmethod
     def of(cls, result: BlurEstimate) -> "_Readings":
@@ -196,7 +195,7 @@ class _Readings(NamedTuple):
         radius = np.asarray(result.read_radius)[rows, columns]
         return cls(weight.shape, rows, columns, radius, weight[rows, columns])
 
-    def inside(self, box: Float[np.ndarray, " 4"]) -> np.ndarray:
+    def inside(self, box: np.ndarray) -> np.ndarray:
         """Which points lie in (left, top, width, height)."""
         left, top, width, height = box
         across = (self.columns + 0.5 >= left) & (self.columns + 0.5 < left + width)
@@ -211,7 +210,7 @@ class _Readings(NamedTuple):
         radius, evidence = _quantile_by(square, self.radius[chosen], self.weight[chosen])
         return judge(radius[evidence >= _LEAST_READINGS], longer_side=max(self.shape), view=view)
 
-    def judge_labels(self, labels: Shaped[np.ndarray, "h w"], view: float) -> dict[int, Sharpness]:
+    def judge_labels(self, labels: np.ndarray, view: float) -> dict[int, Sharpness]:
         """The answer for every label but 0."""
         names, areas = np.unique(labels, return_counts=True)
         own = labels[self.rows, self.columns]
@@ -231,9 +230,7 @@ def _check_plane(region: np.ndarray, shape: tuple[int, int], kind: str) -> None:
         )
 
 
-def _quantile_by(
-    group: Int[np.ndarray, " k"], values: Float[np.ndarray, " k"], weights: Float[np.ndarray, " k"]
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+def _quantile_by(group: np.ndarray, values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The `_BLURRIER` quantile of the values of every group, by weight, and the sum of the weights."""
     total = np.bincount(group, weights).astype(np.float64)  # whole numbers where there is none
     order = np.lexsort((values, group))
@@ -245,9 +242,7 @@ def _quantile_by(
     return quantile, total
 
 
-def _percentiles(
-    values: Float[np.ndarray, " n"], weights: Float[np.ndarray, " n"], percents: tuple[float, ...]
-) -> list[float]:
+def _percentiles(values: np.ndarray, weights: np.ndarray, percents: tuple[float, ...]) -> list[float]:
     """Of values that stand for `weights` places each; between two of them it is interpolated."""
     order = np.argsort(values)
     values, weights = np.asarray(values, np.float64)[order], np.asarray(weights, np.float64)[order]
