@@ -196,10 +196,11 @@ class _Readings(NamedTuple):
         return cls(weight.shape, rows, columns, radius, weight[rows, columns])
 
     def inside(self, box: np.ndarray) -> np.ndarray:
-        """Which points lie in (left, top, width, height)."""
+        """Numbers of the points whose pixels have their middles in (left, top, width, height)."""
         left, top, width, height = box
-        across = (self.columns + 0.5 >= left) & (self.columns + 0.5 < left + width)
-        return across & (self.rows + 0.5 >= top) & (self.rows + 0.5 < top + height)
+        first, after = np.searchsorted(self.rows, [top - 0.5, top + height - 0.5])  # in scan order
+        columns = self.columns[first:after] + 0.5
+        return first + np.flatnonzero((columns >= left) & (columns < left + width))
 
     def judge(self, chosen: Any, area: float, view: float) -> Sharpness:
         """The answer for a region: which points lie in it, and its area."""

@@ -22,7 +22,7 @@ from jaxblur.files.capture import capture_time
 from jaxblur.files.names import shown
 from jaxblur.rank.boxes import NO_BOXES, Boxes, read_boxes
 from jaxblur.rank.table import Row, Table, describe_line, stamp_of
-from jaxblur.runtime import compile_cache, parallel, signals
+from jaxblur.runtime import compile_cache, signals
 from jaxblur.runtime.prefetch import prefetch
 from jaxblur.verdict import check_view
 
@@ -91,6 +91,7 @@ def _measure_photos(
         return len(photos)
     compile_cache.keep_programs()
     from jaxblur.rank import measure
+    from jaxblur.runtime import parallel
 
     weights = jaxblur.load_weights(command.weights)
 

@@ -30,7 +30,7 @@ BATCH = 32
 """Points that are read at once; the result does not depend on it."""
 
 _EDGE_SIGMA = 2**0.5  # of the gradient by which an edge is found again, px: as for Canny's edges
-_CLEAR_RADIUS = 3.0  # px of the scale; what is sharper need not be read on the next smaller copy
+_CLEAR_RADIUS = 4.0  # px of the scale; what is sharper need not be read on the next smaller copy
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """`map`, or that of a pool of threads."""
