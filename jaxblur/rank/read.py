@@ -66,7 +66,7 @@ def cut_views(photo: Shaped[np.ndarray, "h w 3"], points: Points, weights: Weigh
         padded = cv2.copyMakeBorder(photo, around, around, around, around, cv2.BORDER_REFLECT)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
         pixels = np.moveaxis(windows[rows, columns], 1, -1)
-        reach = np.minimum((points.factor >> scale) + 1, MAX_FACTOR).astype(np.int32)
+        reach = np.maximum(points.factor >> scale, 1).astype(np.int32)
         views.append(Views(np.ascontiguousarray(pixels), reach))
     return views
 
