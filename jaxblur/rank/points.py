@@ -1,7 +1,7 @@
 """Where the fast pass asks the networks: a budget of points at edges, spread over the places of a photo with texture.
 
-They are chosen on a reduced copy, about as large as the photo is looked at. There, each place shows its strongest edge,
-the strongest that runs across that one, and how sharp they seem.
+They are chosen on a reduced copy, about as large as the photo is looked at. There, each place shows its strongest edges
+of several directions, and how sharp they seem.
 """
 
 from typing import NamedTuple
@@ -22,8 +22,8 @@ MAX_FACTOR = 6
 _SIGMA = 2**0.5  # of the smoothing before the gradient, px, as for Canny's edges
 _AROUND = 9  # side of the window in which the height of an edge is measured, px
 _LEAST_HEIGHT = 0.06  # of an edge, 0 to 1; lower ones are noise, or say little
-_ENOUGH_CROSSED = 12  # places where edges cross; with fewer, the others are read too
-_CROSSING = 0.7  # cosine of the least angle between two edges that cross
+_DIRECTIONS = 4  # of edges that are told apart: those across a motion are blurred, those along it are not
+_MANY, _ENOUGH = 3, 12  # directions of the edges of a place that tells much; places of that kind that suffice
 
 
 class Points(NamedTuple):
@@ -31,7 +31,7 @@ class Points(NamedTuple):
 
     Attributes:
       rows, columns: near an edge, px of the photo; the edge lies within `factor` px or so.
-      place: number of the place in which each lies, from 0, in order; one or two points lie in a place.
+      place: number of the place in which each lies, from 0, in order.
       factor: how much the copy on which each was chosen is reduced.
       count: for each place, how many of the photo it stands for.
     """
@@ -44,31 +44,39 @@ class Points(NamedTuple):
 
 
 def choose_points(photo: Shaped[np.ndarray, "h w 3"], *, budget: int) -> Points:
-    """At most `budget` points, two in a place: on edges that cross, as those along a motion say nothing of it.
+    """About `budget` points: in a place, one on an edge of each direction, as those along a motion say nothing of it.
 
-    Only in photos with hardly any such places, the others count too, with one or two points each.
-
-    If more places than that have texture, half of those that are taken seem sharpest, and the others are spread evenly
+    Places with edges of at least three directions are taken, or of fewer where a photo has hardly any such places. If
+    there are more than the budget allows, half of those that are taken seem sharpest, and the others are spread evenly
     over all that remain, from the sharpest to the softest.
 
     Args:
       photo: uint8, uint16, or float32 in [0, 1].
-      budget: number of points, at least 4.
+      budget: number of points, at least 16.
     """
     height, width = photo.shape[:2]
     factor = max(min(max(height, width) // LOOK, MAX_FACTOR), 1)
     edges = _find_edges(_brightness(reduce_by(photo, factor)))
     side = max(round(place_side(height * width) / factor), 1)
-    first, second, seems = _strongest_of_places(edges, side)
-    crossed = second[:, 0] >= 0
-    if np.count_nonzero(crossed) >= _ENOUGH_CROSSED:
-        first, second, seems = first[crossed], second[crossed], seems[crossed]
-    order, count = _choose_places(seems, budget // 2)
-    pairs = np.stack([first[order], second[order]], axis=1)  # (places, 2, 2)
-    there = pairs[..., 0] >= 0
-    rows, columns = (pairs[there] * factor + factor // 2).T
+    rows, columns, seems = _strongest_of_places(edges, side)
+    directions = np.count_nonzero(rows >= 0, axis=1)
+    telling = directions >= _least_directions(directions)
+    rows, columns, seems = rows[telling], columns[telling], seems[telling]
+    most = max(round(budget / directions[telling].mean()), 1) if telling.any() else 0
+    order, count = _choose_places(seems, most)
+    rows, columns = rows[order], columns[order]
+    there = rows >= 0
     place = np.nonzero(there)[0]
-    return Points(rows, columns, place, np.full(len(place), factor), count)
+    at_edges = (rows[there] * factor + factor // 2, columns[there] * factor + factor // 2)
+    return Points(*at_edges, place, np.full(len(place), factor), count)
+
+
+def _least_directions(directions: Int[np.ndarray, " n"]) -> int:
+    """How many directions the edges of a place must have, so that there are enough such places."""
+    for least in range(_MANY, 1, -1):
+        if np.count_nonzero(directions >= least) >= _ENOUGH:
+            return least
+    return 1
 
 
 def _choose_places(
@@ -104,13 +112,12 @@ class _Edges(NamedTuple):
     """Pixels of a copy that lie on an edge, with all others 0.
 
     Attributes:
-      down, right: gradient.
-      slope: its magnitude.
+      direction: of the gradient, as a number: 0 within 22.5 degrees of the columns, then on in steps of 45 degrees.
+      slope: magnitude of the gradient.
       seems: how sharp: the slope by the height of the edge.
     """
 
-    down: Float[np.ndarray, "h w"]
-    right: Float[np.ndarray, "h w"]
+    direction: Int[np.ndarray, "h w"]
     slope: Float[np.ndarray, "h w"]
     seems: Float[np.ndarray, "h w"]
 
@@ -125,40 +132,37 @@ def _find_edges(value: Float[np.ndarray, "h w"]) -> _Edges:
     greatest = cv2.dilate(slope, np.ones((3, 3), np.uint8))
     is_edge = (height >= _LEAST_HEIGHT) & (slope > 0) & (slope >= greatest)
     slope = np.where(is_edge, slope, np.float32(0))
-    return _Edges(down, right, slope, slope / np.maximum(height, np.float32(_LEAST_HEIGHT)))
+    direction = np.round(np.arctan2(down, right) * (_DIRECTIONS / np.pi)).astype(np.int8) % np.int8(
+        _DIRECTIONS
+    )
+    return _Edges(direction, slope, slope / np.maximum(height, np.float32(_LEAST_HEIGHT)))
 
 
 def _strongest_of_places(
     edges: _Edges, side: int
-) -> tuple[Int[np.ndarray, "n 2"], Int[np.ndarray, "n 2"], Float[np.ndarray, " n"]]:
-    """The two points of every square of so many px that has an edge, and how sharp it seems.
+) -> tuple[Int[np.ndarray, "n k"], Int[np.ndarray, "n k"], Float[np.ndarray, " n"]]:
+    """The strongest edge of every direction in every square of so many px, and how sharp the square seems.
 
     Returns:
-      Row and column of the strongest edge, and of the strongest that crosses it at more than 45 degrees, or -1; the
-      lesser sharpness of the two.
+      Rows and columns, -1 where there is no edge of a direction; the sharpness of the direction that seems blurriest.
+      Squares without any edge are left out.
     """
     down, across = (-(-length // side) for length in edges.slope.shape)
     padding = [
         (0, count * side - length) for count, length in zip((down, across), edges.slope.shape, strict=True)
     ]
 
-    def squares(plane: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "n side2"]:
+    def squares(plane: Shaped[np.ndarray, "h w"]) -> Shaped[np.ndarray, "n side2"]:
         blocks = np.pad(plane, padding).reshape(down, side, across, side)
         return blocks.swapaxes(1, 2).reshape(down * across, side * side)
 
-    by_row, by_column, slope, seems = (squares(plane) for plane in edges)
+    direction, slope, seems = (squares(plane) for plane in edges)
     every = np.arange(len(slope))
-    first = slope.argmax(1)
-    along = by_row * by_row[every, first][:, None] + by_column * by_column[every, first][:, None]
-    crossing = np.where(np.abs(along) < _CROSSING * slope * slope[every, first][:, None], slope, 0)
-    second = crossing.argmax(1)
-    crossed = crossing[every, second] > 0
-    seems = np.where(crossed, np.minimum(seems[every, first], seems[every, second]), seems[every, first])
-
-    def place(inner: Int[np.ndarray, " n"]) -> Int[np.ndarray, "n 2"]:
-        return np.stack(
-            [every // across * side + inner // side, every % across * side + inner % side], axis=1
-        )
-
-    found = slope[every, first] > 0
-    return place(first)[found], np.where(crossed[:, None], place(second), -1)[found], seems[found]
+    own = [np.where(direction == number, slope, np.float32(0)) for number in range(_DIRECTIONS)]
+    inner = np.stack([plane.argmax(1) for plane in own], axis=1)
+    there = np.stack([plane[every, place] > 0 for plane, place in zip(own, inner.T, strict=True)], axis=1)
+    blurriest = np.where(there, seems[every[:, None], inner], np.inf).min(1)
+    rows = np.where(there, (every // across * side)[:, None] + inner // side, -1)
+    columns = np.where(there, (every % across * side)[:, None] + inner % side, -1)
+    found = there.any(1)
+    return rows[found], columns[found], blurriest[found]

@@ -86,7 +86,9 @@ def check_contract(result, shape):
     assert np.isfinite(result.radius).all()
     assert (result.confidence >= 0).all() and (result.confidence <= 1).all()
     assert not (result.depth_edges & ~result.edges).any()
-    assert result.read_radius.dtype == result.read_weight.dtype == np.float32 and (result.read_weight >= 0).all()
+    assert (
+        result.read_radius.dtype == result.read_weight.dtype == np.float32 and (result.read_weight >= 0).all()
+    )
     np.testing.assert_array_equal(np.isfinite(result.read_radius), result.read_weight > 0)
     pattern = result.edges & ~result.depth_edges
     np.testing.assert_array_equal(np.isfinite(result.sparse_radius), pattern)

@@ -16,11 +16,6 @@ def step(height, width, *, at, blur=0.0):
     return cv2.GaussianBlur(photo, (0, 0), blur) if blur else photo
 
 
-def checkerboard(side, square):
-    squares = np.kron(np.indices((side // square,) * 2).sum(0) % 2, np.ones((square, square)))
-    return (60 + 120 * squares[..., None].repeat(3, -1)).astype(np.uint8)
-
-
 def test_points_lie_on_the_edge():
     chosen = choose_points(step(256, 256, at=100), budget=64)
     assert set(chosen.columns.tolist()) <= {99, 100} and (chosen.factor == 1).all()
@@ -28,22 +23,45 @@ def test_points_lie_on_the_edge():
     assert (chosen.count == 1).all() and sorted(chosen.place.tolist()) == list(range(16))
 
 
-def test_two_points_lie_on_edges_that_cross():
-    chosen = choose_points(checkerboard(256, 20), budget=1000)
-    assert np.bincount(chosen.place).tolist() == [2] * len(chosen.count)
-    on_row, on_column = (np.minimum(at % 20, 19 - at % 20) == 0 for at in (chosen.rows, chosen.columns))
-    assert (on_row | on_column).all() and (
-        chosen.rows.reshape(-1, 2)[:, 0] != chosen.rows.reshape(-1, 2)[:, 1]
-    ).all()
+def stripes(side, *, degrees, period=12.0):
+    """A wave of grey whose gradient has this direction, from the columns on."""
+    rows, columns = np.indices((side, side))
+    along = columns * np.cos(np.radians(degrees)) + rows * np.sin(np.radians(degrees))
+    wave = 120 + 60 * np.sin(along * (2 * np.pi / period))
+    return wave.astype(np.uint8)[..., None].repeat(3, -1)
 
 
-def test_places_of_one_edge_count_only_where_there_are_few_others():
-    photo = step(256, 256, at=200)
-    photo[:128, :128] = checkerboard(128, 16)
-    assert (choose_points(photo, budget=1000).columns < 130).all()
-    photo[32:128, :128] = 60
-    photo[:32, 32:128] = 60
-    assert (choose_points(photo, budget=1000).columns > 190).sum() == 16
+def quarters(*degrees, side=256):
+    """A photo of places of 16 px that each hold parts of four waves."""
+    waves = [stripes(side, degrees=angle) for angle in degrees]
+    which = (np.indices((side, side)) // 8 % 2 * np.array([2, 1])[:, None, None]).sum(0)
+    return np.choose(which[..., None], waves)
+
+
+@pytest.mark.parametrize("degrees", [0, 45, 90, 135, -45, 180, 200])
+def test_edges_are_told_apart_by_direction(degrees):
+    photo = stripes(128, degrees=degrees)
+    edges = points._find_edges(photo[..., 0] / np.float32(255))
+    inner = np.zeros((128, 128), bool)
+    inner[8:-8, 8:-8] = True
+    found = edges.direction[(edges.slope > 0) & inner]
+    assert len(found) > 50 and set(found.tolist()) == {round(degrees / 45) % 4}
+
+
+def test_a_place_has_a_point_for_every_direction():
+    chosen = choose_points(quarters(0, 45, 90, 135), budget=10_000)
+    assert np.bincount(chosen.place).min() >= 3 and np.bincount(chosen.place).mean() > 3.5
+    assert len(np.unique(np.stack([chosen.rows, chosen.columns]), axis=1).T) == len(chosen.rows)
+
+
+def test_places_of_few_directions_count_only_where_there_are_no_others():
+    photo = stripes(256, degrees=0)
+    photo[:, :128] = quarters(0, 45, 90, 135)[:, :128]
+    chosen = choose_points(photo, budget=10_000)
+    assert chosen.columns.max() < 144 and len(chosen.count) > 100
+    photo = stripes(256, degrees=0)
+    photo[:32, :32] = quarters(0, 45, 90, 135)[:32, :32]
+    assert len(choose_points(photo, budget=10_000).count) > 200
 
 
 def test_plain_photos_and_noise_have_none(rng):
@@ -54,16 +72,17 @@ def test_plain_photos_and_noise_have_none(rng):
 
 def test_the_sharpest_places_come_first_and_the_others_are_spread():
     """A photo whose left half is sharp, and more places than the budget."""
-    photo = checkerboard(512, 8)
+    photo = quarters(0, 45, 90, 135, side=512)
     photo[:, 256:] = cv2.GaussianBlur(photo, (0, 0), 2)[:, 256:]
-    chosen = choose_points(photo, budget=100)
+    chosen = choose_points(photo, budget=160)
     places = len(choose_points(photo, budget=10_000).count)
-    assert len(chosen.rows) == 100 and len(chosen.count) == 50 and 200 < places <= 16 * 16
-    best = chosen.place < 25
-    assert (chosen.columns[best] < 258).all() and (chosen.count[:25] == 1).all()
+    assert 130 < len(chosen.rows) < 190 and 40 <= len(chosen.count) <= 54 and 150 < places <= 16 * 16
+    half = len(chosen.count) // 2
+    best = chosen.place < half
+    assert (chosen.columns[best] < 258).all() and (chosen.count[:half] == 1).all()
     assert chosen.count.sum() == pytest.approx(places)
-    soft = chosen.columns[~best][::2] >= 256
-    assert chosen.count[25:][soft].sum() == pytest.approx(places / 2, abs=25)  # half of the places are soft
+    soft = np.bincount(chosen.place, chosen.columns >= 256) > 0
+    assert 0.3 < chosen.count[soft].sum() / places < 0.7
 
 
 @pytest.mark.parametrize(("longer", "factor"), [(3999, 1), (4000, 2), (7000, 3), (40_000, 6)])

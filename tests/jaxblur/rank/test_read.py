@@ -75,7 +75,7 @@ def test_the_edge_is_found_near_the_point(weights):
         no_search(read.cut_views(photo, at([30], [31]), weights)), weights, precision="float32"
     )
     near = read.cut_views(photo, at([30], [28], factor=3), weights)
-    assert near[0].reach.tolist() == [4]
+    assert near[0].reach.tolist() == [3]
     np.testing.assert_allclose(read.read_views(near, weights, precision="float32"), on_edge, atol=1e-4)
     far = read.read_views(no_search(near), weights, precision="float32")
     assert abs(far[0] - on_edge[0]) > 1e-3
