@@ -51,10 +51,9 @@ class Sharpness(NamedTuple):
 
     Examples:
       >>> import numpy as np, jaxblur
-      >>> image = np.random.default_rng(0).random((64, 64, 3))
-      >>> answer = jaxblur.sharpness(jaxblur.estimate(image))
-      >>> answer.verdict, answer.limit
-      ('sharp', 0.5)
+      >>> answer = jaxblur.sharpness(jaxblur.estimate(np.full((64, 64, 3), 0.5)))  # a blank photo
+      >>> answer.verdict, answer.places, answer.limit
+      ('unknown', 0, 0.5)
     """
 
     verdict: Verdict
@@ -99,8 +98,8 @@ def sharpness(
       >>> result = jaxblur.estimate(np.full((64, 64, 3), 0.5))  # a blank photo
       >>> jaxblur.sharpness(result).verdict
       'unknown'
-      >>> [part.places for part in jaxblur.sharpness(result, [[0, 0, 32, 32], [32, 0, 32, 64]])]
-      [0, 0]
+      >>> [part.verdict for part in jaxblur.sharpness(result, [[0, 0, 32, 32], [32, 0, 32, 64]])]
+      ['unknown', 'unknown']
     """
     if result.read_radius is None or result.read_weight is None:
         raise ValueError("result must hold read_radius and read_weight, as jaxblur.estimate returns them")
@@ -141,7 +140,7 @@ def judge(
     limit = SHARP_RADIUS * scale
     count = np.ones(len(radius)) if count is None else count
     places = round(float(count.sum()))
-    limits = (round(limit, 4), round(limit / longer_side, 6))
+    limits = (limit, limit / longer_side)
     if len(radius) < LEAST_PLACES:
         return Sharpness("unknown", math.nan, math.nan, math.nan, math.nan, places, *limits)
     low, middle, high = _percentiles(radius, count, (SHARPEST_PERCENT, 50, 100 - SHARPEST_PERCENT))
@@ -252,8 +251,11 @@ def _percentiles(values: np.ndarray, weights: np.ndarray, percents: tuple[float,
 
 
 def as_columns(answer: Sharpness) -> Mapping[str, Any]:
-    """The answer for tables: rounded, None where nothing is known."""
-    return {
-        name: value if not isinstance(value, float) else None if math.isnan(value) else round(value, 4)
-        for name, value in answer._asdict().items()
-    }
+    """The answer for tables: floats to four digits, None where nothing is known."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, float):
+            return value
+        return None if math.isnan(value) else float(f"{value:.4g}")
+
+    return {name: plain(value) for name, value in answer._asdict().items()}

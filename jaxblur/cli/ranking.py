@@ -35,7 +35,7 @@ class _Photo(NamedTuple):
     row: Row
     prepared: Any
     boxes: Boxes
-    start: float
+    seconds: float
 
 
 def rank_photos(command: Rank, console: rich.console.Console) -> int:
@@ -106,7 +106,7 @@ def _measure_photos(
         contextlib.closing(prefetch(prepare, todo, depth=1)) as prepared,
     ):
         for photo in prepared:
-            row = photo.row
+            row, start = photo.row, time.perf_counter()
             if photo.prepared is not None:
                 try:
                     whole, parts = measure.measure(
@@ -115,7 +115,7 @@ def _measure_photos(
                     row.describe(whole, list(zip(photo.boxes.boxes, parts, strict=True)), view=command.view)
                 except PHOTO_ERRORS as error:
                     row.error = _error_line(row.photo, error)
-            row.seconds = round(time.perf_counter() - photo.start, 2)
+            row.seconds = round(photo.seconds + time.perf_counter() - start, 2)
             if row.error:
                 complain(console, row.error)
             with signals.finish_first():
@@ -147,7 +147,7 @@ def _prepare(photo: Path, command: Rank, boxes: dict[str, Boxes], prepare: Any) 
     except PHOTO_ERRORS as error:
         row.error = _error_line(photo, error)
         prepared = None
-    return _Photo(row, prepared, own, start)
+    return _Photo(row, prepared, own, time.perf_counter() - start)
 
 
 def _is_known(photo: Path, command: Rank, boxes: dict[str, Boxes], table: Table) -> bool:

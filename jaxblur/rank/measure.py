@@ -15,7 +15,7 @@ from jaxblur.verdict import Sharpness, check_boxes, judge
 PHOTO_POINTS = 192
 """Points that are read in a photo, at most, unless the caller says otherwise."""
 
-OBJECT_POINTS = 24
+OBJECT_POINTS = 32
 """Points that are read in an object, at most."""
 
 

@@ -146,5 +146,9 @@ def test_a_label_map_of_four_columns_is_no_list_of_boxes():
 def test_columns_are_plain():
     answer = verdict.judge(np.array([0.123456] * 8), longer_side=4000, view=2000)
     columns = verdict.as_columns(answer)
-    assert columns["sharpest"] == 0.1235 and columns["limit"] == 1.0 and columns["verdict"] == "sharp"
+    assert (
+        columns["sharpest"] == 0.1235
+        and columns["limit_fraction"] == 0.00025
+        and columns["verdict"] == "sharp"
+    )
     assert verdict.as_columns(verdict.judge(np.zeros(0), longer_side=10, view=10))["median"] is None
