@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxblur.result import IN_FOCUS_RADIUS, BlurEstimate
 
-SHARP_RADIUS = 0.5
+SHARP_RADIUS = 0.6
 """A photo is sharp if its sharpest part has at most this radius, px at the size at which it is looked at."""
 
 VIEW = 2000
@@ -53,7 +53,7 @@ class Sharpness(NamedTuple):
       >>> import numpy as np, jaxblur
       >>> answer = jaxblur.sharpness(jaxblur.estimate(np.full((64, 64, 3), 0.5)))  # a blank photo
       >>> answer.verdict, answer.places, answer.limit
-      ('unknown', 0, 0.5)
+      ('unknown', 0, 0.6)
     """
 
     verdict: Verdict
@@ -78,7 +78,7 @@ def sharpness(
     before a soft background is sharp.
 
     A photo is judged at the size at which it is looked at: radii count in pixels of a copy whose longer side is `view`
-    px, or of the photo itself if it is smaller. There, a sharp part has at most 0.5 px, and a place in focus at most
+    px, or of the photo itself if it is smaller. There, a sharp part has at most 0.6 px, and a place in focus at most
     1 px. `Sharpness.limit` says what that is in px of the photo.
 
     Args:

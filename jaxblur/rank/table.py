@@ -208,9 +208,7 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
 
 
 def describe_line(row: Row) -> str:
-    """The row for the eye."""
-    if row.error:
-        return f"       failed    {row.error}"
+    """The row of a photo that went well, for the eye."""
     radius = "" if row.sharpest is None else f"{row.sharpest:.2f} px"
     mark = "" if row.group is None else f"  (group {row.group}{', best' if row.best else ''})"
     return f"{row.rank:5d}  {row.verdict:8s}  {radius:>9s}  {shown(row.photo)}{mark}"

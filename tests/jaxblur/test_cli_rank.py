@@ -72,7 +72,7 @@ def test_photos_in_order(tmp_path, rng, by_green, capfd):
     assert first == f"    1  sharp       0.00 px  {photos / 'b.png'}" and trouble == ""
     assert last == f"3 of 3 done, tables in {out}"
     (row, *_) = table(out)
-    assert (row["verdict"], row["width"], row["height"], row["limit"]) == ("sharp", "60", "40", "0.5")
+    assert (row["verdict"], row["width"], row["height"], row["limit"]) == ("sharp", "60", "40", "0.6")
     assert float(row["seconds"]) >= 0
 
 

@@ -31,7 +31,7 @@ def test_a_sharp_subject_before_a_soft_background_is_sharp():
     radius = np.full(SHAPE, 6.0)
     radius[40:200, 96:296] = 0.3  # a quarter of the photo
     answer = jaxblur.sharpness(result_of(radius))
-    assert answer.verdict == "sharp" and answer.sharpest <= 0.5 and answer.median == 6.0
+    assert answer.verdict == "sharp" and answer.sharpest <= 0.6 and answer.median == 6.0
     assert 0.15 < answer.fraction_in_focus < 0.25 and answer.spread > 5
     assert jaxblur.sharpness(result_of(np.full(SHAPE, 0.9))).verdict == "soft"
 
@@ -72,9 +72,9 @@ def test_a_large_photo_is_judged_at_the_size_it_is_looked_at():
     answer = jaxblur.sharpness(result_of(radius), view=256)  # half its longer side
     assert answer.verdict == "sharp" and answer.sharpest == pytest.approx(0.9)
     assert answer.fraction_in_focus == 1.0
-    assert (answer.limit, answer.limit_fraction) == (1.0, pytest.approx(1.0 / 512, abs=1e-6))
+    assert (answer.limit, answer.limit_fraction) == (pytest.approx(1.2), pytest.approx(1.2 / 512))
     same = jaxblur.sharpness(result_of(radius), view=5000)  # no photo is enlarged
-    assert same == jaxblur.sharpness(result_of(radius)) and same.limit == 0.5
+    assert same == jaxblur.sharpness(result_of(radius)) and same.limit == 0.6
 
 
 def test_regions_of_all_kinds_agree(rng):
@@ -148,7 +148,7 @@ def test_columns_are_plain():
     columns = verdict.as_columns(answer)
     assert (
         columns["sharpest"] == 0.1235
-        and columns["limit_fraction"] == 0.00025
+        and columns["limit_fraction"] == 0.0003
         and columns["verdict"] == "sharp"
     )
     assert verdict.as_columns(verdict.judge(np.zeros(0), longer_side=10, view=10))["median"] is None

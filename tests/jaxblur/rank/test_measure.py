@@ -43,7 +43,7 @@ def test_photo_and_objects(rng, radii):
 def test_a_photo_is_judged_at_its_view(rng, radii):
     prepared = measure.prepare(photo_like(rng, 100, 400), None)
     whole, boxes = measure.measure(prepared, None, view=40)
-    assert (whole.limit, whole.fraction_in_focus, boxes) == (5.0, 1.0, [])
+    assert (whole.limit, whole.fraction_in_focus, boxes) == (6.0, 1.0, [])
 
 
 def test_wrong_boxes_are_told(rng):

@@ -111,7 +111,7 @@ def test_objects_have_a_table(tmp_path):
     own = row("a", 0.4, width=4000, height=3000)
     answer = judge(np.full(8, 1.0), longer_side=4000, view=2000)
     own.describe(answer, [(Box(7, "face", (1, 2, 30, 40)), answer)], view=2000)
-    assert own.sharpest == 1.0 and own.sharpest_at_view == 0.5 and own.limit == 1.0
+    assert own.sharpest == 1.0 and own.sharpest_at_view == 0.5 and own.limit == 1.2
     table = Table(tmp_path)
     table.add(own)
     table.finish(["a"])
