@@ -1,12 +1,12 @@
-"""Time and memory of `jaxblur rank` on photos of 24 megapixels, by stage and as a whole.
+"""Time and memory of `jaxblur rank` on large photos, by stage and as a whole.
 
     python -m benchmarks.bench_rank --json rank.json
     python -m benchmarks.bench_rank --photos 100 --stages 0 --sources ../shared/photos/unsplash
 
-Photos are JPEGs of 6000 x 4000 px: mosaics of sources at full sharpness, every third of them blurred, and every third
-enlarged. CPU seconds are those of all threads: on one core about what a clock shows on an idle machine, and less
-touched by other programs. The command keeps programs in a folder of its own: its first run, on one photo, compiles
-them; the second, on all photos, is what counts.
+Photos are JPEGs, 3 by 2: mosaics of sources at full sharpness, every third of them blurred, and every third enlarged.
+CPU seconds are those of all threads: on one core about what a clock shows on an idle machine, and less touched by other
+programs. The command keeps programs in a folder of its own: its first run, on one photo, compiles them; the second, on
+all others, is what counts.
 """
 
 import dataclasses
@@ -29,24 +29,26 @@ from jaxblur.files import images
 from jaxblur.rank import groups, measure
 from jaxblur.weights import load_weights
 
-SIZE = (4000, 6000)
 KINDS = ("sharp", "blurred", "enlarged")
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    photos: int = 6
+    photos: int = 6  # one more is made, for the first run
+    megapixels: float = 24
     stages: int = 3  # photos of which every stage is timed
     sources: Path = Path("examples")  # folder of photos for the mosaics
     json: Path | None = None  # where to write the figures too
 
 
-def make_photo(kind: str, sources: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def make_photo(
+    kind: str, size: tuple[int, int], sources: list[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
     """A mosaic of random parts, mirrored or not."""
-    photo = np.empty((*SIZE, 3), np.uint8)
+    photo = np.empty((*size, 3), np.uint8)
     step = min(min(source.shape[:2]) for source in sources)
-    for top in range(0, SIZE[0], step):
-        for left in range(0, SIZE[1], step):
+    for top in range(0, size[0], step):
+        for left in range(0, size[1], step):
             source = sources[rng.integers(len(sources))]
             row, column = (rng.integers(length - step + 1) for length in source.shape[:2])
             part = source[row : row + step, column : column + step][:, :: rng.choice([-1, 1])]
@@ -55,18 +57,18 @@ def make_photo(kind: str, sources: list[np.ndarray], rng: np.random.Generator) -
             place = photo[top : top + step, left : left + step]
             place[...] = part[: place.shape[0], : place.shape[1]]
     if kind == "enlarged":
-        part = photo[: SIZE[0] // 4, : SIZE[1] // 4]
-        photo = cv2.resize(part, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
+        part = photo[: size[0] // 4, : size[1] // 4]
+        photo = cv2.resize(part, size[::-1], interpolation=cv2.INTER_CUBIC)
     return photo
 
 
 def make_photos(folder: Path, options: Options) -> list[Path]:
     rng = np.random.default_rng(0)
     sources = [images.read_image(path) for path in images.find_photos(options.sources)]
-    paths = []
-    for number in range(options.photos):
+    paths, short = [], round((options.megapixels * 1e6 / 1.5) ** 0.5)
+    for number in range(options.photos + 1):
         paths.append(folder / f"{number:03d}.jpg")
-        photo = make_photo(KINDS[number % len(KINDS)], sources, rng)
+        photo = make_photo(KINDS[number % len(KINDS)], (short, short * 3 // 2), sources, rng)
         cv2.imwrite(str(paths[-1]), photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     return paths
 
@@ -121,9 +123,9 @@ def main(options: Options) -> None:
         stages = time_stages(paths[: options.stages]) if options.stages else {}
         first = run_command(paths[:1], folder)  # compiles
         more = run_command(paths, folder)  # all but that one
-    count = len(paths) - 1
+    count = options.photos
     figures: dict[str, Any] = {
-        "size": SIZE,
+        "megapixels": options.megapixels,
         "photos": count,
         "cpu_seconds_of_stages": stages,
         "first": first,
