@@ -1,6 +1,7 @@
 """The estimator and the networks for programs without jaxblur: StableHLO by `jax.export`, ONNX by jax2onnx."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -15,9 +16,19 @@ from jaxblur.network.convolution import plain_convolutions
 from jaxblur.network.defocus_net import DefocusNet, apply, level_probabilities
 from jaxblur.network.weights import Weights
 
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+"""Kinds of devices that a program can be made for."""
 
-def export_estimator(weights: Weights, *, height: int, width: int, config: Config = DEFAULT) -> bytes:
-    """The whole estimate as a serialised StableHLO program, for the kind of device that JAX runs on here.
+
+def export_estimator(
+    weights: Weights,
+    *,
+    height: int,
+    width: int,
+    config: Config = DEFAULT,
+    platforms: Sequence[str] | None = None,
+) -> bytes:
+    """The whole estimate as a serialised StableHLO program.
 
     `jax.export.deserialize(data).call(image, size)` runs it, with JAX and flatbuffers installed. `image` is (H, W, 3)
     uint8, sRGB-encoded RGB, of the size bucket (`in_avals[0].shape`) with the photo in its top-left corner. `size` is
@@ -28,10 +39,16 @@ def export_estimator(weights: Weights, *, height: int, width: int, config: Confi
       height: of the photos, px; all photos of its size bucket can be given.
       width: of the photos, px.
       config: settings.
+      platforms: kinds of devices that one program is made for, some of `PLATFORMS`; they need not be here. None: the
+        kind that JAX runs on here.
 
     Raises:
-      ValueError: a size below 1.
+      ValueError: a size below 1, or an unknown platform.
     """
+    if platforms is not None and (not platforms or not set(platforms) <= set(PLATFORMS)):
+        raise ValueError(
+            f"platforms must be some of {', '.join(PLATFORMS)}, got {', '.join(platforms) or 'none'}"
+        )
     if min(height, width) < 1:
         raise ValueError(f"height and width must be at least 1, got {height}, {width}")
     tiles = size_bucket(height, width)
@@ -41,7 +58,9 @@ def export_estimator(weights: Weights, *, height: int, width: int, config: Confi
 
     image = jax.ShapeDtypeStruct((*tiles.shape, 3), jnp.uint8)
     return bytes(
-        jax.export.export(jax.jit(program))(image, jax.ShapeDtypeStruct((2,), jnp.int32)).serialize()
+        jax.export.export(jax.jit(program), platforms=platforms)(
+            image, jax.ShapeDtypeStruct((2,), jnp.int32)
+        ).serialize()
     )
 
 

@@ -105,7 +105,9 @@ def _export(command: Export) -> int:
     else:
         width, height = command.size
         settings = config.PRESETS[command.preset]
-        data = export.export_estimator(weights, height=height, width=width, config=settings)
+        data = export.export_estimator(
+            weights, height=height, width=width, config=settings, platforms=command.platforms or None
+        )
     with output.atomic_file(command.target) as file:
         file.write(data)
     say(f"wrote {command.target}")

@@ -216,3 +216,10 @@ class Export:
     """Network weights, as for estimate."""
     preset: Literal["default", "two-stage", "published"] = "default"
     """Settings, as for estimate."""
+    platforms: Annotated[
+        tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...],
+        tyro.conf.arg(
+            metavar="KIND ...", help_behavior_hint="(default: that of this machine; for .stablehlo)"
+        ),
+    ] = ()
+    """Kinds of devices that the one program is made for; they need not be here."""

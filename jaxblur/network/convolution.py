@@ -55,16 +55,22 @@ def convolve(
         raise ValueError(f"x must be larger than the dilated filter ({extent + 1} px), got {x.shape[1:3]}")
     if kernel.shape[0] == 1:
         return jnp.einsum("bhwc,cd->bhwd", x, kernel[0, 0])
+
+    def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return lax.conv_general_dilated(
+            x,
+            kernel,
+            (1, 1),
+            "VALID",
+            rhs_dilation=(dilation, dilation),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
     # Filters over 3 channels make columns too thin for a matrix product to pay.
-    if jax.default_backend() == "cpu" and x.shape[-1] >= 16 and not _plain.get():
-        return _blocked(x, kernel, dilation)
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        (1, 1),
-        "VALID",
-        rhs_dilation=(dilation, dilation),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    if x.shape[-1] < 16 or _plain.get():
+        return plain(x, kernel)
+    return lax.platform_dependent(
+        x, kernel, cpu=lambda x, kernel: _blocked(x, kernel, dilation), default=plain
     )
 
 

@@ -26,7 +26,7 @@ from jaxblur._checks import (
 )
 from jaxblur.config import METHODS, GuideConfig, RecursionMethod
 from jaxblur.image.size import Size, check_size, inside_mask
-from jaxblur.propagation.recursive_scan import is_scan, recurse, recurse_along_rows
+from jaxblur.propagation.recursive_scan import by_method, recurse, recurse_along_rows
 
 Scalar = float | Float[Array, ""]
 _BLOCK = 128  # rows at a time in the sequential form, at most
@@ -107,18 +107,11 @@ def filter_by_distances(
     )
 
     signal = jnp.where(inside[..., None], signal, 0)
-    if is_scan(method):
-        return _smooth_in_blocks(signal, horizontal, vertical, num_iterations)
-
-    def iteration(state):
-        signal, horizontal, vertical = state
-        signal = recurse(signal, horizontal, method=method).transpose(2, 1, 0)
-        signal = recurse(signal, vertical, method=method).transpose(2, 1, 0)
-        return signal, horizontal**2, vertical**2
-
-    # The running axis leads, the other is contiguous; the channels between them share the weights.
-    state = (signal.transpose(1, 2, 0), horizontal.T, vertical)
-    return _repeat(iteration, state, num_iterations).transpose(2, 0, 1)
+    forms = (
+        functools.partial(form, num_iterations=num_iterations)
+        for form in (_smooth_in_blocks, _smooth_at_once)
+    )
+    return by_method(method, *forms, signal, horizontal, vertical)
 
 
 def _repeat(iteration: Callable[[Any], Any], state: Any, count: int) -> Array:
@@ -127,10 +120,31 @@ def _repeat(iteration: Callable[[Any], Any], state: Any, count: int) -> Array:
     return lax.fori_loop(0, count, lambda _, state: again(state), state)[0]
 
 
+def _smooth_at_once(
+    signal: Float[Array, "h w c"],
+    horizontal: Float[Array, "h w"],
+    vertical: Float[Array, "h w"],
+    *,
+    num_iterations: int,
+) -> Float[Array, "h w c"]:
+    """What accelerators like best: all pixels of a row or column in parallel."""
+
+    def iteration(state):
+        signal, horizontal, vertical = state
+        signal = recurse(signal, horizontal, method="associative").transpose(2, 1, 0)
+        signal = recurse(signal, vertical, method="associative").transpose(2, 1, 0)
+        return signal, horizontal**2, vertical**2
+
+    # The running axis leads, the other is contiguous; the channels between them share the weights.
+    state = (signal.transpose(1, 2, 0), horizontal.T, vertical)
+    return _repeat(iteration, state, num_iterations).transpose(2, 0, 1)
+
+
 def _smooth_in_blocks(
     signal: Float[Array, "h w c"],
     horizontal: Float[Array, "h w"],
     vertical: Float[Array, "h w"],
+    *,
     num_iterations: int,
 ) -> Float[Array, "h w c"]:
     """What the processor's caches like best: blocks of rows, and rows of an odd number of cache lines.

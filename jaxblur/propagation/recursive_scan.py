@@ -29,10 +29,15 @@ def recurse_forward(
     method: RecursionMethod,
 ) -> Float[Array, "n c m"]:
     """y_i = x_i + w_i (y_{i-1} - x_i) along the leading axis; `before` is the result just before the first."""
-    if is_scan(method):
+
+    def scan(signal: Array, weight: Array, before: Array) -> Array:
         return _scan_in_place(_forward_step, before, signal, weight, False)
-    values = (1 - weight[:, None]) * signal
-    return _compose_all(weight[:, None], values.at[0].add(weight[:1] * before))
+
+    def associative(signal: Array, weight: Array, before: Array) -> Array:
+        values = (1 - weight[:, None]) * signal
+        return _compose_all(weight[:, None], values.at[0].add(weight[:1] * before))
+
+    return by_method(method, scan, associative, signal, weight, before)
 
 
 def recurse_backward(
@@ -43,11 +48,16 @@ def recurse_backward(
     method: RecursionMethod,
 ) -> Float[Array, "n c m"]:
     """y_i = x_i + w_{i+1} (y_{i+1} - x_i) from the end; `after` is the result and weight just after the last."""
-    if is_scan(method):
+
+    def scan(signal: Array, weight: Array, after: tuple[Array, Array]) -> Array:
         return _scan_in_place(_backward_step, after, signal, weight, True)
-    weight = jnp.concatenate([weight[1:], after[1][None]])[:, None]
-    values = (1 - weight) * signal
-    return _compose_all(weight, values.at[-1].add(weight[-1] * after[0]), reverse=True)
+
+    def associative(signal: Array, weight: Array, after: tuple[Array, Array]) -> Array:
+        weight = jnp.concatenate([weight[1:], after[1][None]])[:, None]
+        values = (1 - weight) * signal
+        return _compose_all(weight, values.at[-1].add(weight[-1] * after[0]), reverse=True)
+
+    return by_method(method, scan, associative, signal, weight, after)
 
 
 def _forward_step(last: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -155,9 +165,16 @@ def _put(rows: Array, row: Array, i: Array) -> Array:
     return lax.dynamic_update_index_in_dim(rows, row, i, 0, allow_negative_indices=False)
 
 
-def is_scan(method: RecursionMethod) -> bool:
-    """Whether pixels are taken one after another."""
-    return method == "scan" or (method == "auto" and jax.default_backend() == "cpu")
+def by_method(
+    method: RecursionMethod, scan: Callable[..., Array], associative: Callable[..., Array], *arguments: Any
+) -> Array:
+    """One of two functions of the arguments: "auto" takes `scan` on a CPU, the other one elsewhere.
+
+    That is decided where the program is lowered, so a program can be made for devices that are not here.
+    """
+    if method == "auto":
+        return lax.platform_dependent(*arguments, cpu=scan, default=associative)
+    return (scan if method == "scan" else associative)(*arguments)
 
 
 def _compose_all(weight: Array, value: Array, *, reverse: bool = False) -> Array:

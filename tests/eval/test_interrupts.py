@@ -62,6 +62,7 @@ def test_resuming_repeats_nothing_and_changes_nothing(tmp_path, evaluate, consta
     assert resumed[0].means["radius_mae"] == whole[0].means["radius_mae"]
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_write_changes_nothing(tmp_path, evaluate, constant, monkeypatch):
     """Before or after every write that reaches the disk, and with the last line only half there."""
     monkeypatch.setattr(runner, "commit", lambda: "c")  # asks git, which takes a while

@@ -123,6 +123,7 @@ def test_results_carry_what_made_them(tmp_path, evaluate):
     assert first["device"].startswith("cpu x ") and first["run"] == run["id"]
 
 
+@pytest.mark.slow
 def test_published_weights_reproduce_the_figures_of_an_independent_program(shared, tmp_path, evaluate):
     """Scene 02 of the four, one photo at a time; the command in the help of `python -m eval` does all of them."""
     weights = jaxblur.load_weights(shared / "reference" / "published")

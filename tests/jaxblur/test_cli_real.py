@@ -16,6 +16,7 @@ def photo(tmp_path, rng) -> Path:
     return make_photo(tmp_path / "photo.png", rng)
 
 
+@pytest.mark.slow
 def test_real_run_agrees_over_formats(shared, tmp_path, capfd):
     crop = images.read_image(EXAMPLES / "vase.jpg")[150:200, 250:310]
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)

@@ -26,6 +26,23 @@ def test_the_estimator_gives_the_estimate(rng):
         np.testing.assert_allclose(out[name][:30, :47], value, atol=1e-5, err_msg=name)
 
 
+def test_one_program_for_several_kinds_of_devices(rng):
+    weights, platforms = make_weights(TINY), ("cpu", "cuda", "tpu")
+    data = export.export_estimator(weights, height=64, width=64, platforms=platforms)
+    program, photo = jax.export.deserialize(bytearray(data)), photo_like(rng, 64, 64)
+    assert program.platforms == platforms
+    out = program.call(photo, np.asarray([64, 64], np.int32))
+    np.testing.assert_allclose(out["radius"], jaxblur.estimate(photo, weights).radius, atol=1e-5)
+
+
+@pytest.mark.parametrize("platforms", [(), ("cpu", "abacus")])
+def test_platforms_are_known(platforms):
+    with pytest.raises(
+        ValueError, match="platforms must be some of cpu, cuda, rocm, tpu, got (none|cpu, abacus)"
+    ):
+        export.export_estimator(make_weights(TINY), height=64, width=64, platforms=platforms)
+
+
 @pytest.mark.parametrize("head", ["softmax", "ordinal"])
 def test_the_networks_in_onnx(rng, head):
     weights = make_weights(NetworkConfig(width=8, hidden=(6, 5), level_head=head, input_offset=0.5))

@@ -47,6 +47,15 @@ def edge_stage(config, scenes):
     return make_stage("edges", config, scenes)
 
 
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_the_step_is_lowered_for_devices_that_are_not_here(platform, blur_stage):
+    step = parallel.map_devices(blur_stage.step)
+    state = parallel.replicate(blur_stage.init(jax.random.key(0)))
+    arguments = state, parallel.shard(blur_stage.batch(0)), parallel.replicate(jax.random.key(1))
+    text = jax.jit(step).trace(*arguments).lower(lowering_platforms=(platform,)).as_text()
+    assert "stablehlo.all_reduce" in text and "stablehlo.convolution" in text
+
+
 @pytest.mark.parametrize("name", ["blur", "edges"])
 def test_eight_devices_take_the_step_of_one(name, request):
     stage = request.getfixturevalue("blur_stage" if name == "blur" else "edge_stage")
