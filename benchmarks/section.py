@@ -162,6 +162,17 @@ def memory(figures: dict[str, Any]) -> str:
     )
 
 
+def rank(figures: dict[str, Any]) -> str:
+    stages = figures["cpu_seconds_of_stages"]
+    parts = ", ".join(f"{name} {number(seconds['median'], 2)}" for name, seconds in stages.items())
+    return (
+        f"**Order of sharpness**, {figures['photos']} JPEGs of {number(figures['megapixels'])} megapixels: "
+        f"{number(figures['seconds_per_photo'], 2)} s each by the clock and "
+        f"{number(figures['cpu_seconds_per_photo'], 2)} s of the CPU, start included; "
+        f"at most {number(figures['all']['peak_bytes'] / 1e9, 2)} GB. CPU seconds of the stages: {parts}."
+    )
+
+
 def settings(figures: dict[str, Any]) -> str:
     first, *others = figures["rows"]
     parts = [
@@ -180,6 +191,7 @@ BULLETS: Sequence[tuple[str, Callable[[dict[str, Any]], str]]] = (
     ("batch", batch),
     ("networks", networks),
     ("domain_transform", domain_transform),
+    ("rank", rank),
     ("memory", memory),
     ("training", training),
 )

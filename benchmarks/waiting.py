@@ -13,12 +13,12 @@ def waiting_table(results: Path) -> str:
     A time for 24 megapixels that was not measured is that of the nearest size, by the pixel, and called "about".
 
     Args:
-      results: folder with `cpu/command.json` and `cpu/memory.json`; what is missing is left out.
+      results: folder with `cpu/command.json`, `cpu/memory.json` and `cpu/rank.json`; what is missing is left out.
     """
     files = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (results / "cpu").glob("*.json")
     }
-    rows = [*_command(files.get("command")), *_large(files.get("memory"))]
+    rows = [*_command(files.get("command")), *_large(files.get("memory")), *_rank(files.get("rank"))]
     return "\n".join(["| what | time |", "|---|---|", *(f"| {what} | {time} |" for what, time in rows)])
 
 
@@ -44,6 +44,16 @@ def _large(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
         times[_USUAL] = f"about {duration(nearest['seconds'] / nearest['megapixels'] * _USUAL)}"
     edges = f"edges on {100 * figures['texture']:.0f} % of its area"
     return [(f"a photo of {_megapixels(size)}, {edges}", times[size]) for size in sorted(times)]
+
+
+def _rank(figures: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if figures is None:
+        return []
+    memory = f"{figures['all']['peak_bytes'] / 1e9:.1f} GB"
+    what = (
+        f"each of many photos of {_megapixels(figures['megapixels'])} in `jaxblur rank`, which takes {memory}"
+    )
+    return [(what, duration(figures["seconds_per_photo"]))]
 
 
 def _megapixels(size: float) -> str:

@@ -11,7 +11,7 @@ TARGET = Path(__file__).parent / "images" / "architecture.svg"
 
 FLOORS = (
     ("cli",),
-    ("batch", "export"),
+    ("batch", "export", "rank"),
     ("estimator",),
     ("inputs",),
     ("weights",),
@@ -19,7 +19,7 @@ FLOORS = (
     ("propagation",),
     ("edges", "network"),
     ("image", "synthesis"),
-    ("runtime", "files"),
+    ("runtime", "files", "verdict"),
     ("config", "result", "units", "_checks"),
 )
 """Rooms and modules of jaxblur, top floor first: each imports from floors below it, as tests/test_imports.py checks."""

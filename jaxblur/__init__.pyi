@@ -28,6 +28,8 @@ from .result import fraction_in_focus as fraction_in_focus
 from .result import in_focus as in_focus
 from .units import radius_to_sigma as radius_to_sigma
 from .units import sigma_to_radius as sigma_to_radius
+from .verdict import Sharpness as Sharpness
+from .verdict import sharpness as sharpness
 from .weights import load_weights as load_weights
 from .weights import save_weights as save_weights
 

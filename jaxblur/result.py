@@ -24,6 +24,9 @@ class BlurEstimate(NamedTuple):
       edges: (H, W) bool, where the networks were asked.
       depth_edges: (H, W) bool, edges that E-Net calls occlusion boundaries; no blur is read there.
       sparse_radius: (H, W) float32, what B-Net reads at the other (pattern) edges, px; NaN elsewhere.
+      read_radius: (H, W) float32, what the readings of all scales come to at their places, before they are carried over
+        the photo, px; NaN elsewhere. One of a smaller copy lies in the middle of the pixels that it stands for.
+      read_weight: (H, W) float32, how much those readings count; 0 elsewhere.
 
     Examples:
       >>> import numpy as np, jaxblur
@@ -37,6 +40,8 @@ class BlurEstimate(NamedTuple):
     edges: Any
     depth_edges: Any
     sparse_radius: Any
+    read_radius: Any = None
+    read_weight: Any = None
 
 
 def is_sure(confidence: Any) -> np.ndarray:

@@ -15,6 +15,7 @@ from train.tools import compare, scene_files, sheet
 
 PARSERS: dict[str, Any] = {
     "jaxblur estimate": cli.Estimate,
+    "jaxblur rank": cli.Rank,
     "jaxblur import-weights": cli.ImportWeights,
     "jaxblur export": cli.Export,
     "python -m train": train.__main__.Arguments,

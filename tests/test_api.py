@@ -21,6 +21,7 @@ NAMES = {
     "NetworkConfig",
     "PointProbabilities",
     "PropagationConfig",
+    "Sharpness",
     "SingleScale",
     "Weights",
     "classify_edges",
@@ -36,6 +37,7 @@ NAMES = {
     "radius_to_sigma",
     "recursive_filter",
     "save_weights",
+    "sharpness",
     "sigma_to_radius",
     "size_bucket",
     "synthesis",
@@ -67,8 +69,8 @@ SYNTHESIS_NAMES = {
     "valid_part",
 }
 RANDOM = {"add_noise"}
-# Not an option but what the function is about; without it, the weights that ship.
-POSITIONAL_DEFAULTS = {("load_weights", "path")} | {
+# Not an option but what the function is about; without it, the weights that ship, or the whole photo.
+POSITIONAL_DEFAULTS = {("load_weights", "path"), ("sharpness", "region")} | {
     (name, "weights") for name in ("estimate", "estimate_batch", "estimate_stream")
 }
 

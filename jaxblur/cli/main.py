@@ -9,8 +9,18 @@ import tyro
 
 import jaxblur
 from jaxblur import config
-from jaxblur.cli import photos
-from jaxblur.cli.options import DESCRIPTION, LONG, SHORT, Estimate, Export, ImportWeights
+from jaxblur.cli import photos, ranking
+from jaxblur.cli.options import (
+    DESCRIPTION,
+    LONG,
+    RANK_LONG,
+    RANK_SHORT,
+    SHORT,
+    Estimate,
+    Export,
+    ImportWeights,
+    Rank,
+)
 from jaxblur.cli.report import complain, reason_of, say
 from jaxblur.files import output
 from jaxblur.runtime import messages, signals
@@ -32,9 +42,16 @@ def main(args: Sequence[str] | None = None) -> int:
     if args == ["--version"]:
         print(f"jaxblur {jaxblur.__version__}")
         return 0
-    long = args[:1] == ["estimate"]  # the list of commands has no room for more than a line on each
+    command_named = args[:1]  # the list of commands has no room for more than a line on each
     commands = (
-        Annotated[Estimate, tyro.conf.subcommand("estimate", description=LONG if long else SHORT)]
+        Annotated[
+            Estimate,
+            tyro.conf.subcommand("estimate", description=LONG if command_named == ["estimate"] else SHORT),
+        ]
+        | Annotated[
+            Rank,
+            tyro.conf.subcommand("rank", description=RANK_LONG if command_named == ["rank"] else RANK_SHORT),
+        ]
         | Annotated[ImportWeights, tyro.conf.subcommand("import-weights")]
         | Annotated[Export, tyro.conf.subcommand("export")]
     )
@@ -48,6 +65,8 @@ def main(args: Sequence[str] | None = None) -> int:
             match command:
                 case Estimate():
                     return photos.estimate_photos(command, console)
+                case Rank():
+                    return ranking.rank_photos(command, console)
                 case ImportWeights():
                     return _import_weights(command)
                 case Export():

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from jaxblur import config, result
+from jaxblur import config, result, verdict
 from jaxblur.files.images import MAX_PIXELS
 from jaxblur.files.levels import Levels
 
@@ -17,6 +17,7 @@ Examples:
   jaxblur estimate photo.jpg --output results
   jaxblur estimate holiday/ cat.png --output results --overlay
   jaxblur estimate photo.jpg --output results --weights my_weights.safetensors
+  jaxblur rank holiday/ --output ranked
   jaxblur import-weights published_model/ published.safetensors
   jaxblur export estimator.stablehlo --size 1024 768
   jaxblur estimate --help
@@ -51,6 +52,32 @@ Exit status:
   0 if all went well; 2 if any photo failed (the others are still done);
   130 after Ctrl-C, 143 after SIGTERM (what was done is kept; a second one
   ends the command at once)."""
+
+
+RANK_SHORT = "Put photos in order of sharpness, in seconds each, and find the best of alike ones."
+RANK_LONG = f"""{RANK_SHORT}
+
+The answer is that of the sharpest part of a photo: a sharp subject before a
+soft background is sharp.
+  sharp    its sharpest part has at most {verdict.SHARP_RADIUS:g} px of blur at the size of view
+  soft     no part has
+  unknown  there is too little texture to tell
+
+Written to the output folder:
+  rank.csv          the photos in order, sharpest first: verdict; radius of
+                    the sharpest part, median and spread in px of the photo;
+                    fraction in focus; how many places have texture; group of
+                    alike photos, and whether it is the best of them; errors
+  rank_objects.csv  with --boxes: the same of every object
+  rank.jsonl        all of it, a line for each photo, written as they are done
+
+Photos are alike if they look alike, or nearly and were taken within 3 s.
+
+Examples:
+  jaxblur rank holiday/
+  jaxblur rank holiday/ --output ranked --boxes detections.json
+
+Exit status: as for estimate."""
 
 
 def _whole_numbers(words: list[str]) -> tuple[int, ...]:
@@ -126,6 +153,35 @@ class Estimate:
     """Pixels that a photo may have: a file that declares more is refused."""
     overlay: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = False
     """Also write NAME_overlay.png: the edges on the photo, coloured by blur; depth edges in red."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rank:
+    """Options of `jaxblur rank`."""
+
+    photos: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="PHOTO_OR_FOLDER...", help_behavior_hint="(required)"),
+    ]
+    """Photos and folders of photos, as for estimate."""
+    output: Annotated[
+        Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: only shown)")
+    ] = None
+    """Where the tables go. A run that was interrupted goes on from them."""
+    boxes: Annotated[Path | None, tyro.conf.arg(metavar="JSON", help_behavior_hint="(default: none)")] = None
+    """Objects of the photos, in the format of COCO, in px of the upright photo: each gets an answer of its own."""
+    view: Annotated[int, tyro.conf.arg(metavar="PX")] = verdict.VIEW
+    """Longer side at which the photos are looked at: larger ones are judged as if reduced to it."""
+    points: Annotated[int, tyro.conf.arg(metavar="COUNT")] = 192
+    """Edge points to read in a photo: fewer are faster and say less."""
+    weights: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: those shipped)")
+    ] = None
+    """Network weights, as for estimate."""
+    precision: config.Precision = "float32"
+    """Of the factors in the networks' products, as for estimate."""
+    max_pixels: Annotated[int, tyro.conf.arg(metavar="COUNT")] = MAX_PIXELS
+    """Pixels that a photo may have: a file that declares more is refused."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,8 @@ from jaxblur.runtime import compile_cache, memory, signals
 
 _ARRAYS = ("radius", "confidence", "edges", "depth_edges", "sparse_radius")
 
-_PHOTO_ERRORS = (OSError, ValueError, TypeError, MemoryError, RuntimeError)  # the last: JAX is out of memory
+PHOTO_ERRORS = (OSError, ValueError, TypeError, MemoryError, RuntimeError)
+"""What may be wrong with one photo; the last: JAX is out of memory."""
 
 
 def estimate_photos(command: Estimate, console: rich.console.Console) -> int:
@@ -31,7 +32,7 @@ def estimate_photos(command: Estimate, console: rich.console.Console) -> int:
     Returns:
       The exit status.
     """
-    photos, failed = _list_photos(command.photos)
+    photos, failed = list_photos(command.photos)
     for row in failed:
         complain(console, row.error)
     if failed and not photos:
@@ -62,7 +63,7 @@ def estimate_photos(command: Estimate, console: rich.console.Console) -> int:
     return 0 if done == total else 2
 
 
-def _list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Row]]:
+def list_photos(given: Sequence[Path]) -> tuple[list[Path], list[Row]]:
     """The photos to process, each once, with folders opened; and a failed row for whatever is not there."""
     photos, failed = dict[Path, Path](), []
     for path in given:
@@ -88,16 +89,21 @@ def _check_command(command: Estimate, photos: Sequence[Path]) -> None:
         memory.parse_size(command.max_memory)
     if command.levels not in (None, "auto"):
         levels.check_levels(command.levels)
-    if command.output.resolve() in [path.resolve() for path in command.photos]:
+    check_output(command.output, command.photos)
+
+
+def check_output(folder: Path, inputs: Sequence[Path]) -> None:
+    """Raise unless the output folder, made here, is none of the inputs and can be written."""
+    if folder.resolve() in [path.resolve() for path in inputs]:
         raise ValueError(
-            f"--output {command.output}: is also an input; results there would be read as photos next time"
+            f"--output {folder}: is also an input; results there would be read as photos next time"
         )
     try:
-        command.output.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=command.output).close()
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise OSError(
-            f"--output {command.output}: cannot write there ({error.strerror}); name another folder"
+            f"--output {folder}: cannot write there ({error.strerror}); name another folder"
         ) from error
 
 
@@ -134,7 +140,7 @@ def _process(
             row.name, row.warning = name, "; ".join(warnings)
             row.seconds = round(time.perf_counter() - start, 2)
             summary.keep(row, locked=True)
-    except _PHOTO_ERRORS as error:
+    except PHOTO_ERRORS as error:
         reason = reason_of(error)
         row.error = reason if reason.startswith(f"{shown(photo)}: ") else f"{shown(photo)}: {reason}"
         summary.keep(row)

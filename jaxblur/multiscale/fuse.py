@@ -138,6 +138,15 @@ def gather(
     return Evidence(sums[0], sums[1], sums[2], barrier, gradient_barrier(parameters, gain))
 
 
+def read_places(
+    weight: Float[Array, "h w"], weighted_radius: Float[Array, "h w"]
+) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    """What the readings of a place come to, E_1 / E_0 in px, NaN where there is none; and E_0."""
+    nothing = jnp.asarray(jnp.nan, weight.dtype)
+    radius = quotient(weighted_radius, weight, nothing)
+    return radius, jnp.where(jnp.isnan(radius), 0, weight)
+
+
 def depth_barrier(
     parameters: MultiscaleParameters, depth: Float[Array, "*n"], scale: int
 ) -> Float[Array, "*n"]:

@@ -59,8 +59,10 @@ def fuse_in_strips(
     guide: GuideConfig,
     method: RecursionMethod,
     advance: Callable[[], None],
-) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
-    """Radius and confidence, as `fuse.fuse` of what `fuse.gather` makes of the readings.
+) -> tuple[
+    Float[np.ndarray, "h w"], Float[np.ndarray, "h w"], Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]
+]:
+    """Radius and confidence, as `fuse.fuse` of what `fuse.gather` makes of the readings; and `fuse.read_places`.
 
     Args:
       photo: uint8, uint16 or float32 in [0, 1].
@@ -79,7 +81,14 @@ def fuse_in_strips(
     points, scales = list[ScalePoints](), len(readings)
     while readings:
         points.append(weigh_points(readings.pop(0), parameters, network, scale=len(points), scales=scales))
-    return _fuse_points(points, barriers, parameters, strips, method=method, advance=advance)
+    radius, confidence = _fuse_points(points, barriers, parameters, strips, method=method, advance=advance)
+    del barriers  # for the two planes that follow
+    weight, read_radius = _signal(points, 0, strips), _signal(points, 1, strips)
+    for start in strips.starts():
+        cut = tuple(strips.cut(frame, start) for frame in (weight, read_radius))
+        for frame, strip in zip((read_radius, weight), _read_places(*cut), strict=True):
+            strips.put(frame, start, strip)
+    return radius, confidence, read_radius, weight
 
 
 def weigh_points(
@@ -228,6 +237,9 @@ def _barriers(
 def _extents(parameters: MultiscaleParameters) -> tuple[Float[Array, " j"], Float[Array, " j"]]:
     """Extents of the filter, px, and their weights in the sum."""
     return jnp.exp(parameters.extent), jnp.exp(parameters.extent_weight)
+
+
+_read_places = jax.jit(fuse.read_places)
 
 
 @jax.jit

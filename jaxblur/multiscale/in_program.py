@@ -9,8 +9,8 @@ from jaxblur.config import Config, MultiScale, Readout, SingleScale
 from jaxblur.edges.canny import detect_edges
 from jaxblur.image import pyramid
 from jaxblur.image.size import Tiles, inside_mask, pad_to_shape, size_bucket
-from jaxblur.multiscale.fuse import fuse, gather
-from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
+from jaxblur.multiscale.fuse import fuse, gather, read_places
+from jaxblur.multiscale.run import Map, Stages, choose_propagation, choose_readout
 from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.tiles import read_tiles
 from jaxblur.network.weights import Weights
@@ -91,13 +91,11 @@ class InProgram(Stages):
         """See `run.Stages`."""
         return finest.edges & is_depth(finest.reading.depth)
 
-    def propagate(
-        self, photo: PaddedPhoto, finest: ScaleReading, way: SingleScale
-    ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    def propagate(self, photo: PaddedPhoto, finest: ScaleReading, way: SingleScale) -> Map:
         """See `run.Stages`."""
         reading, edges = finest
         weight, depth = weigh_edges(reading, edges, weighting=way.weighting)
-        return propagate(
+        radius, confidence = propagate(
             reading.radius,
             weight,
             depth,
@@ -108,10 +106,9 @@ class InProgram(Stages):
             method=self.config.recursion,
             size=photo.size,
         )
+        return Map(radius, confidence, jnp.where(weight > 0, reading.radius, jnp.nan), weight)
 
-    def fuse(
-        self, photo: PaddedPhoto, readings: list[ScaleReading], way: MultiScale
-    ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
+    def fuse(self, photo: PaddedPhoto, readings: list[ScaleReading], way: MultiScale) -> Map:
         """See `run.Stages`."""
         parameters, method = self.weights.multiscale, self.config.recursion
         evidence = gather(
@@ -123,7 +120,8 @@ class InProgram(Stages):
             size=photo.size,
         )
         gradient = guide_gradient(smooth_guide(photo.pixels, photo.size, config=way.guide, method=method))
-        return fuse(parameters, evidence, gradient, method=method, size=photo.size)
+        radius, confidence = fuse(parameters, evidence, gradient, method=method, size=photo.size)
+        return Map(radius, confidence, *read_places(evidence.weight, evidence.weighted_radius))
 
     def place_sparse(
         self, radius: Float[Array, "h w"], edges: Bool[Array, "h w"], depth_edges: Bool[Array, "h w"]

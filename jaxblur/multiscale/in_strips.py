@@ -12,7 +12,7 @@ from jaxblur.image import pyramid
 from jaxblur.image.size import MAX_TILE, Tiles, equal_tiles
 from jaxblur.image.strips import Strips
 from jaxblur.multiscale.fuse_strips import fuse_in_strips, fusion_passes
-from jaxblur.multiscale.run import Stages, choose_propagation, choose_readout
+from jaxblur.multiscale.run import Map, Stages, choose_propagation, choose_readout
 from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.tiles_strips import read_points
 from jaxblur.network.weights import Weights
@@ -108,11 +108,9 @@ class InStrips(Stages):
         depth_edges[finest.edges] = is_depth(finest.reading.depth)
         return depth_edges
 
-    def propagate(
-        self, photo: Photo, finest: ScaleReading, way: SingleScale
-    ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    def propagate(self, photo: Photo, finest: ScaleReading, way: SingleScale) -> Map:
         """See `run.Stages`."""
-        return propagate_in_strips(
+        radius, confidence = propagate_in_strips(
             photo,
             finest.edges,
             finest.reading,
@@ -121,12 +119,16 @@ class InStrips(Stages):
             method=self.config.recursion,
             advance=lambda: self._work.advance(_PASS_COST * photo.shape[0] * photo.shape[1]),
         )
+        depth_edges = self.find_depth_edges(finest)
+        read_radius = self.place_sparse(finest.reading.radius, finest.edges, depth_edges)
+        read_weight = np.zeros(read_radius.shape, np.float32)
+        read_weight[finest.edges] = 1 if way.weighting == "uniform" else finest.reading.reliability
+        read_weight[depth_edges] = 0
+        return Map(radius, confidence, read_radius, read_weight)
 
-    def fuse(
-        self, photo: Photo, readings: list[ScaleReading], way: MultiScale
-    ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    def fuse(self, photo: Photo, readings: list[ScaleReading], way: MultiScale) -> Map:
         """See `run.Stages`; empties the list."""
-        return fuse_in_strips(
+        found = fuse_in_strips(
             photo,
             readings,
             self.weights.multiscale,
@@ -136,6 +138,7 @@ class InStrips(Stages):
             method=self.config.recursion,
             advance=lambda: self._work.advance(_PASS_COST * photo.shape[0] * photo.shape[1]),
         )
+        return Map(*found)
 
     def place_sparse(
         self,

@@ -5,12 +5,21 @@ compiled program, `in_strips.InStrips` works through a large photo in tiles and 
 """
 
 import abc
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxblur.config import Config, MultiScale, Readout, SingleScale
 from jaxblur.network.readout import EdgeReading, ScaleReading
 from jaxblur.network.weights import Weights
 from jaxblur.result import BlurEstimate
+
+
+class Map(NamedTuple):
+    """What propagation makes of the readings; the fields are those of `BlurEstimate`."""
+
+    radius: Any
+    confidence: Any
+    read_radius: Any
+    read_weight: Any
 
 
 class Stages(abc.ABC):
@@ -41,11 +50,11 @@ class Stages(abc.ABC):
         """Edges that E-Net calls occlusion boundaries."""
 
     @abc.abstractmethod
-    def propagate(self, photo: Any, finest: ScaleReading, way: SingleScale) -> tuple[Any, Any]:
+    def propagate(self, photo: Any, finest: ScaleReading, way: SingleScale) -> Map:
         """Radius and confidence by the paper's propagation."""
 
     @abc.abstractmethod
-    def fuse(self, photo: Any, readings: list[ScaleReading], way: MultiScale) -> tuple[Any, Any]:
+    def fuse(self, photo: Any, readings: list[ScaleReading], way: MultiScale) -> Map:
         """Radius and confidence by multiscale fusion. The list may be emptied to free its memory."""
 
     @abc.abstractmethod
@@ -110,8 +119,8 @@ def run_stages(
     edges, radius_at_edges = readings[0].edges, readings[0].reading.radius
     depth_edges = stages.find_depth_edges(readings[0])
     if isinstance(propagation, MultiScale):
-        radius, confidence = stages.fuse(photo, readings, propagation)
+        found = stages.fuse(photo, readings, propagation)
     else:
-        radius, confidence = stages.propagate(photo, readings[0], propagation)
+        found = stages.propagate(photo, readings[0], propagation)
     sparse = stages.place_sparse(radius_at_edges, edges, depth_edges)
-    return BlurEstimate(radius, confidence, edges, depth_edges, sparse)
+    return BlurEstimate(edges=edges, depth_edges=depth_edges, sparse_radius=sparse, **found._asdict())

@@ -60,6 +60,15 @@ FIGURES = {
         ],
         **ORIGIN,
     },
+    "rank": {
+        "photos": 24,
+        "megapixels": 24.0,
+        "cpu_seconds_of_stages": {"decode": {"median": 0.27}, "networks": {"median": 1.23}},
+        "seconds_per_photo": 1.518,
+        "cpu_seconds_per_photo": 2.57,
+        "all": {"peak_bytes": 7.05e8},
+        **ORIGIN,
+    },
     "memory": {
         "max_memory": "4GB",
         "texture": 0.03,
@@ -87,6 +96,8 @@ SAID = {
     "networks": "0.76 of the rate of a large matrix product (100 GFLOP/s); heads at edge points 0.44",
     "domain_transform": "scan, at 512 px, times as long as OpenCV's dtFilter (C++, one thread): 1.5 (1 channel); as "
     "the floor: 1.5 (1 channel).",
+    "rank": "24 JPEGs of 24 megapixels: 1.5 s each by the clock and 2.6 s of the CPU, start included; at most 0.7 GB. "
+    "CPU seconds of the stages: decode 0.27, networks 1.2",
     "memory": "`max_memory` 4GB, texture on 3 %: 100 megapixels peak at 3 GB (1.9 times the bytes of photo and "
     "results) and take 3.1 CPU seconds per megapixel",
     "training": "B-Net 242 edge points in 4.2 s, 1.5 times the floor; with many points of an eighth of the crops,",

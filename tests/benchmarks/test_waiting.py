@@ -34,6 +34,13 @@ def test_24_megapixels_by_the_nearest_size(tmp_path):
     assert rows[2].endswith("| 17 min |")
 
 
+def test_photos_in_order_of_sharpness(tmp_path):
+    figures = {"megapixels": 24, "seconds_per_photo": 1.52, "all": {"peak_bytes": 7.1e8}}
+    assert table(tmp_path, rank=figures) == [
+        "| each of many photos of 24 megapixels in `jaxblur rank`, which takes 0.7 GB | 1.5 s |"
+    ]
+
+
 def test_what_is_missing_is_left_out(tmp_path):
     assert table(tmp_path) == []
 

@@ -32,7 +32,8 @@ def traces(monkeypatch) -> Iterator[list[Tiles]]:
     def green(weights, image, size, edges, *, tiles, config):
         traces.append(tiles)
         none = jnp.zeros(image.shape[:2], bool)
-        return BlurEstimate(image[..., 1], jnp.zeros(image.shape[:2]), none, none, image[..., 1])
+        green = image[..., 1]
+        return BlurEstimate(green, jnp.zeros(image.shape[:2]), none, none, green, green, green)
 
     def forget_programs():
         estimator.compiled_program.cache_clear()

@@ -6,8 +6,10 @@
 import sys
 import time
 
+import numpy as np
+
 import jaxblur
-from jaxblur import cli
+from jaxblur import cli, verdict
 from tests.jaxblur.cli_helpers import fake_estimate
 
 if __name__ == "__main__":
@@ -16,6 +18,15 @@ if __name__ == "__main__":
         time.sleep(float(sys.argv[1]))
         return fake_estimate(image, weights, **options)
 
+    def fake_measure(prepared, weights, *, view, **options):
+        time.sleep(float(sys.argv[1]))
+        return verdict.judge(np.full(9, prepared), longer_side=32, view=view), []
+
+    if sys.argv[2] == "rank":
+        from jaxblur.rank import measure
+
+        measure.prepare = lambda photo, weights, *, boxes, budget: photo.mean() / 100
+        measure.measure = fake_measure
     jaxblur.estimate = slow
     jaxblur.load_weights = lambda path=None: object()
     sys.exit(cli.main(sys.argv[2:]))

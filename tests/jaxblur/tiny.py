@@ -86,6 +86,10 @@ def check_contract(result, shape):
     assert np.isfinite(result.radius).all()
     assert (result.confidence >= 0).all() and (result.confidence <= 1).all()
     assert not (result.depth_edges & ~result.edges).any()
+    assert (
+        result.read_radius.dtype == result.read_weight.dtype == np.float32 and (result.read_weight >= 0).all()
+    )
+    np.testing.assert_array_equal(np.isfinite(result.read_radius), result.read_weight > 0)
     pattern = result.edges & ~result.depth_edges
     np.testing.assert_array_equal(np.isfinite(result.sparse_radius), pattern)
     if pattern.any():
@@ -97,7 +101,7 @@ def check_contract(result, shape):
 def assert_same(got, wanted, atol=1e-5):
     np.testing.assert_array_equal(got.edges, wanted.edges)
     np.testing.assert_array_equal(got.depth_edges, wanted.depth_edges)
-    for name in ("radius", "confidence", "sparse_radius"):
+    for name in ("radius", "confidence", "sparse_radius", "read_radius", "read_weight"):
         np.testing.assert_allclose(getattr(got, name), getattr(wanted, name), atol=atol)
 
 

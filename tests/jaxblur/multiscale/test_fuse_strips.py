@@ -29,7 +29,7 @@ def photo(rng):
 def assert_close(got, wanted):
     for name in ("edges", "depth_edges"):
         np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name), err_msg=name)
-    for name in ("radius", "confidence", "sparse_radius"):
+    for name in ("radius", "confidence", "sparse_radius", "read_radius", "read_weight"):
         np.testing.assert_allclose(getattr(got, name), getattr(wanted, name), rtol=2e-5, err_msg=name)
 
 
@@ -59,6 +59,18 @@ def test_own_edges_are_used_at_every_scale(multiscale_weights, photo, rng):
     )  # edges and tiles of two scales; filter
     assert fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] == pytest.approx(1)
     assert_identical(in_strips(photo.astype(np.uint16) * 257, multiscale_weights, edges=edges), result)
+
+
+def test_the_readings_of_all_scales_are_at_their_places(multiscale_weights, photo):
+    """Those of the photo at its edges, those of the half in the middle of the pixels that it stands for."""
+    result = in_strips(photo, multiscale_weights)
+    read = result.read_weight > 0
+    np.testing.assert_array_equal(np.isfinite(result.read_radius), read)
+    half = np.zeros(SHAPE, bool)
+    half[1::2, 1::2] = True
+    assert (read & ~half)[result.edges & ~half].all() and not (read & ~half & ~result.edges).any()
+    assert (read & half & ~result.edges).any()
+    assert result.read_radius[read].min() >= 0 and result.read_radius[read].max() <= 2 * 6.0
 
 
 def test_no_edge_gives_the_middle(multiscale_weights):
