@@ -45,8 +45,8 @@ def bucketed(program: Callable[..., tuple[jax.Array, ...]], *arrays: Any) -> tup
     """
     height, width = arrays[0].shape[:2]
     shape = size_bucket(height, width).shape
-    padded = [pad_to_shape(np.asarray(array), shape) for array in arrays]
-    results = program(*padded, np.array([height, width], np.int32))
+    padded = [jnp.asarray(pad_to_shape(np.asarray(array), shape)) for array in arrays]
+    results = program(*padded, jnp.array([height, width], jnp.int32))
     return tuple(np.asarray(plane)[:height, :width] for plane in results)
 
 

@@ -31,7 +31,7 @@ def blur_score(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
 
 @jax.jit
 def _score(image: jax.Array, size: jax.Array) -> tuple[jax.Array]:
-    (value,) = repeat_borders(size, brightness(image).astype(jnp.float32) / 255)
+    (value,) = repeat_borders(size, brightness(image.astype(jnp.float32) / 255))
     return (1 / jnp.minimum(*(raw_kurtosis(slope) for slope in jnp.gradient(value))),)
 
 

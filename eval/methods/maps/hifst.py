@@ -50,7 +50,8 @@ def _score(image: jax.Array, size: jax.Array) -> tuple[jax.Array]:
     on_photo = inside[::STEP, ::STEP, None]
     least = jnp.min(jnp.where(on_photo, layers, jnp.inf), axis=(0, 1))
     most = jnp.max(jnp.where(on_photo, layers, 0), axis=(0, 1))
-    scaled = jnp.clip((layers - least) / jnp.maximum(most - least, 1e-9), 0, 1)
+    spread = jnp.maximum(most - least, 1e-9)
+    scaled = jnp.clip((layers - least[None, None]) / spread[None, None], 0, 1)
     greatest = to_pixels(scaled.max(-1), grey.shape, step=STEP)
     sharpness = recursive_filter(
         jnp.where(inside, greatest * local_entropy(greatest), 0),

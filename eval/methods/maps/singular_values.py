@@ -29,7 +29,7 @@ def blur_score(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
 
 @jax.jit
 def _score(image: jax.Array, size: jax.Array) -> tuple[jax.Array]:
-    (value,) = repeat_borders(size, brightness(image).astype(jnp.float32) / 255)
+    (value,) = repeat_borders(size, brightness(image.astype(jnp.float32) / 255))
     grid = on_grid(first_fraction, value, side=SIDE, step=STEP)
     return (jnp.clip(to_pixels(grid, value.shape, step=STEP), 0, 1),)
 

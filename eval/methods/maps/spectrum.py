@@ -34,7 +34,7 @@ def blur_score(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
 
 @jax.jit
 def _score(image: jax.Array, size: jax.Array) -> tuple[jax.Array]:
-    (value,) = repeat_borders(size, brightness(image).astype(jnp.float32) / 255)
+    (value,) = repeat_borders(size, brightness(image.astype(jnp.float32) / 255))
     grid = on_grid(mean_log_power, value, side=SIDE, step=STEP)
     return (jax.nn.sigmoid(CENTRE - to_pixels(grid, value.shape, step=STEP)),)
 
@@ -43,7 +43,7 @@ def mean_log_power(patches: Float32[jax.Array, "n side side"]) -> Float32[jax.Ar
     """Mean over radial frequencies of log J."""
     window = np.hanning(SIDE + 2)[1:-1]
     window = np.outer(window, window)
-    weighted = (patches - patches.mean((1, 2), keepdims=True)) * window.astype(np.float32)
+    weighted = (patches - patches.mean((1, 2), keepdims=True)) * window[None].astype(np.float32)
     power = jnp.abs(jnp.fft.fft2(weighted)) ** 2 / np.float32((window**2).sum())
     frequency = np.fft.fftfreq(SIDE) * SIDE
     ring = np.round(np.hypot(*np.meshgrid(frequency, frequency))).astype(int).ravel()

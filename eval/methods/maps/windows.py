@@ -28,7 +28,7 @@ def on_grid(
     padded = jnp.pad(plane, (before, after), mode="edge")
     rows = jnp.arange(0, plane.shape[0], step, dtype=jnp.int32)
     columns = jnp.arange(0, plane.shape[1], step, dtype=jnp.int32)
-    places = columns[:, None] + jnp.arange(side, dtype=jnp.int32)
+    places = columns[:, None] + jnp.arange(side, dtype=jnp.int32)[None, :]
 
     def one_row(row: jax.Array) -> jax.Array:
         strip = lax.dynamic_slice_in_dim(padded, row, side, axis=0)
@@ -46,6 +46,6 @@ def to_pixels(
         before = jnp.minimum(place // step, grid.shape[axis] - 1)
         after = jnp.minimum(before + 1, grid.shape[axis] - 1)
         part = (place % step).astype(grid.dtype) / step
-        part = part[:, None] if axis == 0 else part
+        part = part[:, None] if axis == 0 else part[None, :]
         grid = jnp.take(grid, before, axis=axis) * (1 - part) + jnp.take(grid, after, axis=axis) * part
     return grid

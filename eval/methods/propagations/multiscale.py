@@ -62,7 +62,7 @@ def _propagate(
     inside = inside_mask(shape, size)
     read = inside & (weight > 0)
     weight = jnp.where(read, weight, 0)
-    weight = weight * (jnp.sum(read) / jnp.maximum(jnp.sum(weight), 1e-12)).astype(weight.dtype)
+    weight = weight * (jnp.sum(read.astype(weight.dtype)) / jnp.maximum(jnp.sum(weight), 1e-12))
     radius = jnp.where(read, radius, 0)
     edges = inside & ((weight > 0) | (depth > 0))
     depth = jnp.where(edges, depth, 0)

@@ -99,7 +99,7 @@ def _magnitude(slope: tuple[jax.Array, jax.Array]) -> jax.Array:
 
 def _is_ridge(magnitude: jax.Array, slope: tuple[jax.Array, jax.Array], distance: float) -> jax.Array:
     """Whether no point at this distance across the edge has a greater gradient."""
-    rows, columns = jnp.indices(magnitude.shape)
+    rows, columns = jnp.indices(magnitude.shape, dtype=magnitude.dtype)
     step = [distance * part / jnp.maximum(magnitude, 1e-12) for part in slope]
     beside = [
         map_coordinates(magnitude, [rows + sign * step[0], columns + sign * step[1]], 1, mode="nearest")

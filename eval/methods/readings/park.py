@@ -57,7 +57,7 @@ class Regressor(NamedTuple):
 
     def __call__(self, features: Float[jax.Array, "n f"]) -> Float[jax.Array, " n"]:
         """Radius, px, within the range that was seen."""
-        hidden = jax.nn.relu((features - self.mean) / self.scale @ self.w1 + self.b1)
+        hidden = jax.nn.relu((features - self.mean[None]) / self.scale[None] @ self.w1 + self.b1[None])
         return jnp.clip(hidden @ self.w2 + self.b2, LEAST, MOST)
 
 
@@ -147,7 +147,7 @@ def gradient_histogram(magnitude: Float[jax.Array, "n m m"], *, count: int) -> F
     """Fractions of the pixels, by the square root of their gradient: bins are narrow where most pixels are."""
     level = jnp.sqrt(magnitude / _GREATEST_GRADIENT) * count
     level = jnp.minimum(level.astype(jnp.int32), count - 1).reshape(len(magnitude), -1)
-    return jnp.mean((level[..., None] == jnp.arange(count)).astype(magnitude.dtype), axis=1)
+    return jnp.mean((level[..., None] == jnp.arange(count)[None, None]).astype(magnitude.dtype), axis=1)
 
 
 def singular_fractions(patches: Float[jax.Array, "n m m"], *, count: int) -> Float[jax.Array, "n k"]:

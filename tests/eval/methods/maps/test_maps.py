@@ -33,7 +33,7 @@ def test_the_blurred_half_scores_higher(name, texture):
 @pytest.mark.parametrize("name", [name for name in MAPS if name != "hifst"])
 def test_scores_rise_with_blur(name, texture):
     """Those of hifst compare within a photo only."""
-    means = [MAPS[name](cv2.GaussianBlur(texture, (0, 0), sigma)).mean() for sigma in (0.3, 1.0, 2.0)]
+    means = [MAPS[name](cv2.GaussianBlur(texture, (0, 0), sigma)).mean() for sigma in (1.0, 2.0, 4.0)]
     assert means == sorted(means) and means[0] < means[-1]
 
 
