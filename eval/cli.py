@@ -55,11 +55,12 @@ class Command:
     data: Path | None = None
     """Folder of a set that names none; with several sets, the folder that holds a folder of each name."""
     methods: tuple[str, ...] = ("jaxblur",)
-    """jaxblur, jaxblur=WEIGHTS, jaxblur=WEIGHTS:PRESET, zhuo-sim, laplacian, constant=RADIUS, or
+    """jaxblur, jaxblur=WEIGHTS, jaxblur=WEIGHTS:PRESET; a reading and a propagation, such as zhuo-sim+matting
+    or jaxblur+guided; zhuo-sim, hifst, lbp, su-svd, shi-spectrum, shi-gradient, laplacian, constant=RADIUS; or
     NAME=FOLDER:UNIT: maps of another program, one per photo and named like it, in radius, sigma (px) or score
     (0 to 1, high = blurred)."""
     weights: Path | None = None
-    """Weights of a plain jaxblur: a .safetensors file or the published model folder; those shipped by
+    """Weights of a plain jaxblur, and of that reading: a .safetensors file or the published model folder; those shipped by
     default."""
     preset: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(config.PRESETS) + "}")] = "default"
     """Settings of jaxblur: its own; the same without the multiscale stage; those of the published system."""

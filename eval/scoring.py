@@ -17,6 +17,7 @@ from eval.methods import MapUnit, Prediction
 from eval.metrics import calibration, depth_edges, detection, focus_stack, regression
 from jaxblur import radius_to_sigma, sigma_to_radius
 from jaxblur.multiscale.fuse import is_right
+from jaxblur.result import IN_FOCUS_RADIUS
 from jaxblur.units import TABLE_RADIUS
 
 Scores = dict[str, float]
@@ -87,7 +88,11 @@ def _score_up_to_affine(
     if unit != "score" and unit != dataset.unit:
         estimate = _on_host(sigma_to_radius if dataset.unit == "radius" else radius_to_sigma, estimate)
     truth = sample.truth.astype(np.float64) * sample.scale
-    return _affine(estimate[known] * sample.scale, truth[known], prefix=dataset.unit), {}
+    scores = _affine(estimate[known] * sample.scale, truth[known], prefix=dataset.unit)
+    if dataset.protocol != "affine":
+        true_radius, _ = _both_units(sample.truth[known].astype(np.float64), dataset.unit)
+        scores["roc_area"] = _detection(estimate[known], true_radius)
+    return scores, {}
 
 
 def _score_regression(
@@ -122,6 +127,7 @@ def _score_regression(
             **_affine(a, b, prefix=name),
         }
     error = np.abs(radius - true_radius) * scale
+    scores["roc_area"] = _detection(radius[known], true_radius[known])
     scores["low_mae"] = regression.mean(error[known & (true_radius <= _BLURRIEST)])
     scores["edge_mae"] = regression.mean(error[known & edges_of(sample.image)])
     curves = _curve("by_radius", error[known], true_radius[known], edges=RADIUS_EDGES)
@@ -138,6 +144,11 @@ def _score_regression(
             matched = depth_edges.match_edges(prediction.depth_edges, steps)
             scores |= dict(zip(("depth_precision", "depth_recall", "depth_f"), matched, strict=True))
     return scores, curves
+
+
+def _detection(estimate: np.ndarray, true_radius: np.ndarray) -> float:
+    """ROC area of telling what is out of focus, that is more than 1 px, from the rest."""
+    return detection.roc_area(estimate, true_radius > IN_FOCUS_RADIUS)
 
 
 def _places(sample: Sample, prediction: Prediction) -> Curves:

@@ -55,5 +55,7 @@ def check(command: str) -> None:
     options = tyro.cli(PARSERS[name], args=arguments, prog=name)
     for word in vars(options).get("methods", ()):
         assert re.fullmatch(
-            r"jaxblur(=.+)?|zhuo-sim|laplacian|constant(=.+)?|\w+=.+:(radius|sigma|score)", word
+            r"jaxblur(=.+)?|[\w-]+\+[\w-]+|zhuo-sim|hifst|lbp|su-svd|shi-spectrum|shi-gradient|laplacian"
+            r"|constant(=.+)?|\w+=.+:(radius|sigma|score)",
+            word,
         )

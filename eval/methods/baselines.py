@@ -4,16 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.ndimage
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Float32, UInt8
 
 from eval.bucket import in_bucket
+from eval.methods.readings.gradient_ratio import edge_sigma
 from jaxblur import detect_edges, propagate
 from jaxblur.image.size import repeat_border
 
-MAX_SIGMA = 5.0  # px; beyond, the gradient ratio is too near 1 to be told from noise
-_REBLUR_SIGMA = 1.0  # px, as in the paper
-_REBLUR_RADIUS = 4  # px, where its kernel is cut off
-_DIFFERENCE_VARIANCE = 1 / 3  # px^2, of the box that a central difference averages the derivative over
 _SHARP_ENERGY = 1e-3  # mean squared Laplacian of an image in [0, 1] that scores 1/2
 _WINDOW = 15  # px
 
@@ -55,21 +52,6 @@ def constant(image: Photo, *, radius: float) -> tuple[Plane, None]:
     return np.full(image.shape[:2], radius, np.float32), None
 
 
-def edge_sigma(value: jax.Array, edges: Bool[jax.Array, "h w"]) -> jax.Array:
-    """Sigma by gradient ratio at `edges` of the plane `value`, at most `MAX_SIGMA`; elsewhere meaningless."""
-    offsets = np.arange(-_REBLUR_RADIUS, _REBLUR_RADIUS + 1)
-    kernel = np.exp(-(offsets**2) / (2 * _REBLUR_SIGMA**2))
-    kernel = jnp.asarray(kernel / kernel.sum(), value.dtype)
-    again = jnp.pad(value, _REBLUR_RADIUS, mode="edge")
-    for axis in (0, 1):
-        again = jnp.apply_along_axis(lambda line: jnp.convolve(line, kernel, mode="valid"), axis, again)
-    before, after = _gradient(value), _gradient(again)
-    ratio = before / jnp.maximum(after, jnp.finfo(value.dtype).eps)
-    least = 1 + (_REBLUR_SIGMA / MAX_SIGMA) ** 2
-    variance = _REBLUR_SIGMA**2 / (jnp.maximum(ratio**2, least) - 1) - _DIFFERENCE_VARIANCE
-    return jnp.where(edges, jnp.sqrt(jnp.maximum(variance, 0)), 0)
-
-
 @jax.jit
 def _zhuo_sim(image: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array]:
     true_size = (size[0], size[1])
@@ -78,7 +60,3 @@ def _zhuo_sim(image: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array]:
     weight = edges.astype(image.dtype)
     return propagate(sigma, weight, jnp.zeros_like(weight), image, size=true_size)
 
-
-def _gradient(value: jax.Array) -> jax.Array:
-    by_row, by_col = jnp.gradient(value)
-    return jnp.sqrt(by_row**2 + by_col**2)

@@ -97,8 +97,18 @@ def test_a_score_without_unit_is_only_ranked(rng):
     truth = rng.uniform(0.5, 6, (20, 20))
     prediction = Prediction((truth / 10).astype(np.float32))
     scores, curves = scoring.score(_dataset("sigma"), _sample(truth, scale=2.0), "score", prediction)
-    assert set(scores) == {"sigma_ai1", "sigma_ai2", "sigma_spearman", "sigma_rank_error"} and curves == {}
+    ranks = {"sigma_ai1", "sigma_ai2", "sigma_spearman", "sigma_rank_error"}
+    assert set(scores) == {*ranks, "roc_area"} and curves == {}
     assert scores["sigma_ai1"] < 1e-5 and scores["sigma_rank_error"] < 1e-6
+    assert scores["roc_area"] == 1
+
+
+def test_detection_where_the_truth_is_a_radius():
+    """In focus is what has a radius of 1 px at most."""
+    truth = np.array([[0.5, 1.0, 1.1, 4.0]])
+    estimate = Prediction(np.array([[1.0, 2.0, 1.5, 3.0]], np.float32))  # one pair of four is wrong
+    scores, _ = scoring.score(_dataset("radius"), _sample(truth), "radius", estimate)
+    assert scores["roc_area"] == pytest.approx(3 / 4)
 
 
 def test_detection_from_a_radius():
