@@ -1,7 +1,7 @@
 """The methods that can be compared: jaxblur, rivals written from their papers, baselines, and saved maps of any other.
 
-Most rivals have two stages, a reading (`eval.methods.readings`) and a propagation (`eval.methods.propagations`), and any
-of one goes with any of the other. Those of the detection field (`eval.methods.maps`) score every pixel at once.
+Most rivals have two stages, a reading (`eval.methods.readings`) and a propagation (`eval.methods.propagations`), and
+any of one goes with any of the other. Those of the detection field (`eval.methods.maps`) score every pixel at once.
 """
 
 import functools

@@ -36,7 +36,7 @@ def _score(image: jax.Array, size: jax.Array) -> tuple[jax.Array]:
     (value,) = repeat_borders(size, image.astype(jnp.float32).mean(-1) / 255)
     found = (patterns(value) >= 6).astype(jnp.float32)
     sharpness = sum(_fraction(found, side) for side in SIDES) / len(SIDES)
-    return (1 - sharpness,)
+    return (jnp.asarray(1 - sharpness),)
 
 
 def patterns(value: Float32[jax.Array, "h w"]) -> Int32[jax.Array, "h w"]:

@@ -6,8 +6,9 @@ minimises d' L d + lambda (d - r)' D (d - r), with readings r and their weights 
 
     (L + lambda D) d = lambda D r
 
-Settings: lambda = 0.001 as in the paper, windows of 3x3 px, epsilon 1e-5 (Levin's range is 1e-7 to 1e-5; the smaller, the
-slower). A weight of 1e-7 for the mean of all readings, at every pixel, keeps the matrix invertible where no reading is in reach.
+Settings: lambda = 0.001 as in the paper, windows of 3x3 px, epsilon 1e-5 (Levin's range is 1e-7 to 1e-5; the smaller,
+the slower). A weight of 1e-7 for the mean of all readings, at every pixel, keeps the matrix invertible where no reading
+is in reach.
 L and the solver are those of pymatting (MIT), an extra: pip install "jaxblur[matting]".
 """
 
