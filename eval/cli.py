@@ -60,8 +60,8 @@ class Command:
     NAME=FOLDER:UNIT: maps of another program, one per photo and named like it, in radius, sigma (px) or score
     (0 to 1, high = blurred)."""
     weights: Path | None = None
-    """Weights of a plain jaxblur, and of that reading: a .safetensors file or the published model folder; those shipped by
-    default."""
+    """Weights of a plain jaxblur, and of that reading: a .safetensors file or the published model folder; those
+    shipped by default."""
     preset: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(config.PRESETS) + "}")] = "default"
     """Settings of jaxblur: its own; the same without the multiscale stage; those of the published system."""
     output: Path = Path("eval-results")

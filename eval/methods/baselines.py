@@ -59,4 +59,3 @@ def _zhuo_sim(image: jax.Array, size: jax.Array) -> tuple[jax.Array, jax.Array]:
     sigma = edge_sigma(repeat_border(image.max(-1), true_size), edges)
     weight = edges.astype(image.dtype)
     return propagate(sigma, weight, jnp.zeros_like(weight), image, size=true_size)
-

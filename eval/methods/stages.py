@@ -62,8 +62,8 @@ def combine(
         radius, weight, depth = reading(photo, edges_of(image))
         depth_edges = None if depth is None else np.asarray(depth) > 0.5
         depth = np.zeros(photo.shape[:2], np.float32) if depth is None else depth
-        planes = (np.asarray(plane, np.float32) for plane in (radius, weight, depth))
-        result, confidence = propagation(*planes, photo)
+        radius, weight, depth = (np.asarray(plane, np.float32) for plane in (radius, weight, depth))
+        result, confidence = propagation(radius, weight, depth, photo)
         confidence = None if confidence is None else np.asarray(confidence, np.float32)
         return Prediction(np.asarray(result, np.float32), confidence, depth_edges)
 

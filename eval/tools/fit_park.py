@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import tyro
 from sklearn.neural_network import MLPRegressor
@@ -51,9 +52,7 @@ def collect(arguments: Arguments) -> list[tuple[np.ndarray, np.ndarray]]:
         for kept, (points, features) in zip(found, park.features_at(photo, edges), strict=True):
             chosen = rng.permutation(len(points))[:_PER_SCENE]
             kept.append((features[chosen], sample.truth[tuple(points[chosen].T)]))
-    return [
-        (np.concatenate([f for f, _ in kept]), np.concatenate([r for _, r in kept])) for kept in found
-    ]
+    return [(np.concatenate([f for f, _ in kept]), np.concatenate([r for _, r in kept])) for kept in found]
 
 
 def fit(features: np.ndarray, radius: np.ndarray, seed: int) -> park.Regressor:
@@ -79,7 +78,7 @@ def main() -> int:
     arrays = {}
     for scale, (features, radius) in enumerate(collect(arguments)):
         regressor = fit(features, radius, arguments.seed)
-        error = np.abs(np.asarray(regressor(features)) - radius).mean()
+        error = np.abs(np.asarray(regressor(jnp.asarray(features))) - radius).mean()
         print(f"{park.SCALES[scale][0]} px: {len(radius)} points, error where it was fitted {error:.2f} px")
         arrays |= {f"{name}_{scale}": array for name, array in regressor._asdict().items()}
     with output.atomic_file(arguments.output) as file:

@@ -38,7 +38,7 @@ def on_grid(
 
 
 def to_pixels(
-    grid: Float[jax.Array, "h2 w2"], shape: tuple[int, int], *, step: int
+    grid: Float[jax.Array, "h2 w2"], shape: tuple[int, ...], *, step: int
 ) -> Float[jax.Array, "h w"]:
     """The map of values on the grid, linear between grid points and constant beyond the last."""
     for axis in (0, 1):

@@ -27,7 +27,7 @@ def reading_of(path: Path | None) -> tuple[Reading, str]:
     weights = jaxblur.load_weights(path)
 
     def read(image: Float[np.ndarray, "h w 3"], edges: Bool[np.ndarray, "h w"]) -> Readings:
-        radius, weight, depth = np.zeros((3, *edges.shape), np.float32)
+        radius, weight, depth = (np.zeros(edges.shape, np.float32) for _ in range(3))
         if edges.any():
             points, probabilities = jaxblur.classify_edges(image, weights, edges)
             found, _, reliability = read_levels(

@@ -1,8 +1,8 @@
 """Blur of an edge from hand-crafted features of the patch around it.
 
-Park, Tai, Cho and Kweon, "A Unified Approach of Multi-Scale Deep and Hand-Crafted Features for Defocus Estimation", CVPR
-2017, section 3: the hand-crafted features of DHDE, without its network. A patch gives three groups of n features (eq. 2
-to 4), each log(1 + x) / n:
+Park, Tai, Cho and Kweon, "A Unified Approach of Multi-Scale Deep and Hand-Crafted Features for Defocus Estimation",
+CVPR 2017, section 3: the hand-crafted features of DHDE, without its network. A patch gives three groups of n features,
+each log(1 + x) / n. What x is follows the paper; where bands and bins lie is this project's:
 
 - of its discrete cosine transform: the sums of the magnitudes of coefficients of like frequency, n bands from low to
   high, as fractions of all;
@@ -13,8 +13,8 @@ There are two scales: 15 px with n = 13 at strong edges, 27 px with n = 25 at we
 The paper's classifier of 11 levels is a network over all features; here a regressor with one hidden layer reads the
 radius from them. `python -m eval.tools.fit_park` fits it, on composed scenes, and wrote `park.npz` beside this file.
 
-Settings: an edge point is strong if the gradient of the photo, smoothed by a Gaussian of 1 px, is above 0.05 per px, which
-is this project's (the paper: Canny's two thresholds); every reading weighs 1.
+Settings: an edge point is strong if the gradient of the photo, smoothed by a Gaussian of 1 px, is above 0.05 per px,
+which is this project's (the paper: Canny's two thresholds); every reading weighs 1.
 """
 
 import functools
@@ -63,7 +63,7 @@ class Regressor(NamedTuple):
 
 def read(image: Float[np.ndarray, "h w 3"], edges: Bool[np.ndarray, "h w"]) -> Readings:
     """Radius at edges, see the module and `eval.methods.readings`."""
-    radius, weight = np.zeros((2, *edges.shape), np.float32)
+    radius, weight = (np.zeros(edges.shape, np.float32) for _ in range(2))
     for scale, (points, features) in enumerate(features_at(image, edges)):
         if len(points):
             radius[tuple(points.T)] = np.asarray(_answer(regressors()[scale], features))[: len(points)]

@@ -142,9 +142,7 @@ def test_matting_solves_its_system(rng):
     expected = np.linalg.solve(matrix, matting.CONSTRAINT * diagonal @ radius.ravel())
     found, _ = matting.propagate(radius, weight, np.zeros(shape, np.float32), image)
     read = radius[weight > 0]
-    np.testing.assert_allclose(
-        found.ravel(), np.clip(expected, read.min(), read.max()), atol=0.03
-    )
+    np.testing.assert_allclose(found.ravel(), np.clip(expected, read.min(), read.max()), atol=0.03)
 
 
 def test_matting_says_what_it_lacks(monkeypatch):
