@@ -3,8 +3,8 @@
 Golestaneh and Karam, "Spatially-Varying Blur Detection Based on Multiscale Fused and Sorted Transform Coefficients of
 Gradient Magnitudes", CVPR 2017. The photo is smoothed slightly, and the patches of its gradient magnitude around a
 pixel, of M = 7, 15, 31 and 63 px, are taken to the DCT. The magnitudes of their high-frequency coefficients, those on
-and below the antidiagonal, are sorted together, smallest first. Layer t has the t-th of every pixel; the first sum of all M
-layers are kept and each is scaled to [0, 1] over the photo. The sharpness of a pixel is
+and below the antidiagonal, are sorted together, smallest first. Layer t has the t-th of every pixel; the first sum of
+all M layers are kept and each is scaled to [0, 1] over the photo. The sharpness of a pixel is
 
     D = T * omega,   T = greatest value of its layers,   omega = entropy of T in the window around it,
 
