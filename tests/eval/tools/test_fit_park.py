@@ -1,3 +1,4 @@
+import jax.numpy as jnp
 import numpy as np
 
 from eval.methods.readings import park
@@ -16,7 +17,7 @@ def test_fits_a_linear_rule(rng):
     features = rng.random((400, 6)).astype(np.float32)
     radius = 1 + 3 * features[:, 0]
     regressor = fit_park.fit(features, radius, seed=0)
-    assert np.abs(np.asarray(regressor(features)) - radius).mean() < 0.2
+    assert np.abs(np.asarray(regressor(jnp.asarray(features))) - radius).mean() < 0.2
 
 
 def test_regressors_that_are_there_fit_the_features():
