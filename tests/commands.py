@@ -8,7 +8,9 @@ from typing import Any
 import tyro
 
 import eval.__main__
+import eval.tools.fit_park
 import eval.tools.half_size
+import eval.tools.rivals
 import train.__main__
 from jaxblur import cli
 from train.tools import compare, scene_files, sheet
@@ -23,7 +25,9 @@ PARSERS: dict[str, Any] = {
     "python -m train.tools.scene_files": scene_files.Arguments,
     "python -m train.tools.sheet": sheet.Arguments,
     "python -m eval": eval.__main__.Command,
+    "python -m eval.tools.fit_park": eval.tools.fit_park.Arguments,
     "python -m eval.tools.half_size": eval.tools.half_size.Arguments,
+    "python -m eval.tools.rivals": eval.tools.rivals.Arguments,
 }
 _PROGRAM = re.compile(rf"(?:{'|'.join(map(re.escape, PARSERS))})(?= )")
 

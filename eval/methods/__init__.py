@@ -15,7 +15,7 @@ import numpy as np
 from eval.methods import baselines
 from eval.methods.estimator import estimator
 from eval.methods.maps import MAPS
-from eval.methods.propagations import PROPAGATIONS
+from eval.methods.propagations import PROPAGATIONS, matting
 from eval.methods.readings import READINGS
 from eval.methods.readings.networks import reading_of
 from eval.methods.saved_maps import saved_maps
@@ -84,13 +84,20 @@ def parse_method(spec: str, *, weights: Path | None, preset: str) -> Method:
 
 
 def _two_stages(reading: str, propagation: str, *, weights: Path | None) -> Method:
-    """The method of a reading and a propagation by name."""
+    """The method of a reading and a propagation by name.
+
+    Raises:
+      ValueError: no such reading or propagation, or it needs a package that is not installed.
+      OSError: weights cannot be read.
+    """
     for kind, names, got in (
         ("reading", ("jaxblur", *READINGS), reading),
         ("propagation", tuple(PROPAGATIONS), propagation),
     ):
         if got not in names:
             raise ValueError(f"{kind} must be one of {', '.join(names)}, got {got!r}")
+    if propagation == "matting":
+        matting.find_library()  # to be told now, and not for every photo
     read, digest = reading_of(weights) if reading == "jaxblur" else (READINGS[reading], "")
     return combine(
         f"{reading}+{propagation}",

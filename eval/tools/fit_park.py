@@ -62,7 +62,7 @@ def fit(features: np.ndarray, radius: np.ndarray, seed: int) -> park.Regressor:
         hidden_layer_sizes=(_HIDDEN,),
         alpha=1e-3,
         early_stopping=True,
-        max_iter=200,
+        max_iter=1000,
         n_iter_no_change=10,
         random_state=seed,
     )

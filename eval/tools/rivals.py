@@ -20,6 +20,7 @@ from eval.report.summary import Summary, summarise
 METHODS = {
     "jaxblur": "multiscale stage of this project",
     "jaxblur+domain-transform": "Karaali, Harte and Jung 2022",
+    "jaxblur+multiscale": "",
     "jaxblur+matting": "",
     "jaxblur+guided": "",
     "jaxblur+fgs": "",

@@ -3,7 +3,7 @@
 Yi and Eramian, "LBP-Based Segmentation of Defocus Blur", IEEE TIP 25, 2016. The pattern LBP(riu2, 8, 1) of a pixel
 compares it with 8 neighbours on a circle of radius 1: bit s_p = 1 where neighbour - pixel >= T. It is the number of
 ones if at most two neighbouring bits differ around the circle (uniform), else 9. Blurred regions hardly have the
-patterns 6 to 9, so the sharpness of a pixel is their fraction among the N pixels of its window (eq. 4):
+patterns 6 to 9, so the sharpness of a pixel is their fraction among the N pixels of its window:
 
     m = 1 / N * sum over i = 6 ... 9 of n(LBP = i)
 
@@ -35,8 +35,8 @@ def blur_score(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
 def _score(image: jax.Array, size: jax.Array) -> tuple[jax.Array]:
     (value,) = repeat_borders(size, image.astype(jnp.float32).mean(-1) / 255)
     found = (patterns(value) >= 6).astype(jnp.float32)
-    sharpness = sum(_fraction(found, side) for side in SIDES) / len(SIDES)
-    return (jnp.asarray(1 - sharpness),)
+    sharpness = jnp.stack([_fraction(found, side) for side in SIDES])
+    return (1 - sharpness.mean(0),)
 
 
 def patterns(value: Float32[jax.Array, "h w"]) -> Int32[jax.Array, "h w"]:

@@ -1,6 +1,6 @@
 """How much of a patch its first singular values hold: much where it is smooth.
 
-Su, Lu and Tan, "Blurred Image Region Detection and Classification", ACM Multimedia 2011, section 3.1. With the singular
+Su, Lu and Tan, "Blurred Image Region Detection and Classification", ACM Multimedia 2011. With the singular
 values lambda_1 >= lambda_2 >= ... of the patch around a pixel, the degree of blur is
 
     beta = sum of the first k / sum of all.

@@ -1,16 +1,14 @@
 """Propagation by the fast global smoother.
 
 Min, Choi, Lu, Ham, Sohn and Do, "Fast Global Image Smoothing Based on Weighted Least Squares", IEEE TIP 23, 2014. Along
-every row, and then along every column, the smoother u of a signal f solves a tridiagonal system (eq. 4 to 7),
+every row, and then along every column, the smoother u of a signal f solves a tridiagonal system,
 
     u_i + lambda_t sum over neighbours j of c_ij (u_i - u_j) = f_i,   c_ij = exp(-|I_i - I_j| / sigma),
 
-in T rounds with lambda_t = 1.5 * 4^(T - t) / (4^T - 1) * lambda (eq. 12). Readings are filled in by a normalised
-quotient, u(w r) / u(w), as in the interpolation of the paper's section V. Here a certain depth edge between two pixels
-cuts them apart.
+in T rounds with lambda_t = 1.5 * 4^(T - t) / (4^T - 1) * lambda. Readings are filled in by a normalised quotient,
+u(w r) / u(w), as the paper fills in sparse colours. Here a certain depth edge between two pixels cuts them apart.
 
-Settings: lambda = 30^2 px^2, sigma = 0.03 of a guide in [0, 1], T = 3; lambda is for maps as they are used here, sigma
-and T the paper's.
+Settings: lambda = 30^2 px^2, sigma = 0.03 of a guide in [0, 1], T = 3.
 """
 
 import jax

@@ -1,7 +1,7 @@
 """Propagation by a guided filter of the readings.
 
 He, Sun and Tang, "Guided Image Filtering", IEEE TPAMI 35, 2013. In every window the map is a linear function a I + b of
-the grey guide, and a pixel takes the mean of a and b of all windows that hold it (eq. 4 to 8). As Karaali and Jung
+the grey guide, and a pixel takes the mean of a and b of all windows that hold it. As Karaali and Jung
 (IEEE TIP 2018) need a filter that fills in what was not read, the fit of a window is over its readings, by their
 weight w, and a window counts by the weight that it holds:
 

@@ -9,11 +9,11 @@ An edge of contrast A and blur sigma, smoothed by s, has the gradient
     M(s) = A / sqrt(2 pi (sigma^2 + s^2)),   hence for s1 < s2, with R = M(s1) / M(s2),
     sigma^2 = (s2^2 - R^2 s1^2) / (R^2 - 1).
 
-Settings: s1 = 1 px, s2 from 1.5 to 4 px. What the paper calls scale-consistent is asked of a point like this, by
-this project: at scale s2 and all smaller ones, the gradient has turned by less than 25 degrees, and the point is still
-a ridge: no point at distance s2 to either side has a greater gradient. A point that fails at the first scale weighs
-1/4. The connected edge filter is `SMOOTHINGS` means over the 3x3 neighbours that are edge points too. The paper
-propagates by a fast guided filter: `karaali-jung+guided`.
+Settings: s1 = 1 px, s2 from 1.5 to 4 px, and no sigma above 5 px, as in `gradient_ratio`. What the paper calls
+scale-consistent is asked of a point like this, by this project: at scale s2 and all smaller ones, the gradient has
+turned by less than 25 degrees, and the point is still a ridge: no point at distance s2 to either side has a greater
+gradient. A point that fails at the first scale weighs 1/4. The connected edge filter is `SMOOTHINGS` means over the 3x3
+neighbours that are edge points too. The paper propagates by a fast guided filter: `karaali-jung+guided`.
 """
 
 import math
@@ -26,6 +26,7 @@ from jaxtyping import Bool, Float
 
 from eval.bucket import bucketed, repeat_borders
 from eval.methods.gaussian import gaussian_gradient
+from eval.methods.readings.gradient_ratio import MAX_SIGMA
 from eval.methods.stages import Readings
 from jaxblur import sigma_to_radius
 from jaxblur.edges.canny import brightness
@@ -33,7 +34,6 @@ from jaxblur.edges.canny import brightness
 BASE_SCALE = 1.0  # px, s1
 SCALES = (1.5, 2.0, 2.5, 3.0, 4.0)  # px, s2
 SMOOTHINGS = 5
-MAX_SIGMA = 9.0  # px; a reading beyond is one of noise
 _LEAST_COSINE = math.cos(math.radians(25))
 _LONE_WEIGHT = 0.25  # of a point that is not alone at any scale
 

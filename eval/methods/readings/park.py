@@ -1,8 +1,8 @@
 """Blur of an edge from hand-crafted features of the patch around it.
 
 Park, Tai, Cho and Kweon, "A Unified Approach of Multi-Scale Deep and Hand-Crafted Features for Defocus Estimation",
-CVPR 2017, section 3: the hand-crafted features of DHDE, without its network. A patch gives three groups of n features
-(eq. 2 to 4), each log(1 + x) / n:
+CVPR 2017, section 3: the hand-crafted features of DHDE, without its network. A patch gives three groups of n features,
+each log(1 + x) / n. What x is follows the paper; where bands and bins lie is this project's:
 
 - of its discrete cosine transform: the sums of the magnitudes of coefficients of like frequency, n bands from low to
   high, as fractions of all;

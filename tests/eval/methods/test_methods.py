@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.methods import Prediction, check_prediction, parse_method
+import jaxblur
+from eval.methods import MAPS, PROPAGATIONS, READINGS, Prediction, check_prediction, parse_method
+from eval.methods.propagations import matting
 
 
 def _parse(spec):
@@ -25,6 +27,65 @@ def test_words_and_units():
 def test_other_words_are_refused(spec):
     with pytest.raises(ValueError, match="method must be jaxblur"):
         _parse(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            "nothing+guided",
+            "reading must be one of jaxblur, zhuo-sim, karaali-jung, park, got 'nothing'",
+        ),
+        (
+            "park+magic",
+            "propagation must be one of domain-transform, multiscale, matting, guided, fgs, got 'magic'",
+        ),
+        ("park+", "propagation must be one of .*, got ''"),
+    ],
+)
+def test_unknown_stages_are_told_with_those_there_are(spec, told):
+    with pytest.raises(ValueError, match=told):
+        _parse(spec)
+
+
+def test_a_missing_package_is_told_before_the_first_photo(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(matting.importlib, "import_module", missing)
+    with pytest.raises(ValueError, match=r"matting: needs the package pymatting: pip install"):
+        _parse("zhuo-sim+matting")
+
+
+def test_any_reading_goes_with_any_propagation(rng):
+    photo = cv2.GaussianBlur(rng.integers(0, 256, (40, 50, 3)).astype(np.uint8), (0, 0), 1.0)
+    for reading in READINGS:
+        for propagation in set(PROPAGATIONS) - {"matting"}:
+            method = _parse(f"{reading}+{propagation}")
+            (prediction,) = method.predict(["a"], [photo])
+            assert isinstance(prediction, Prediction)
+            assert method.unit == "radius" and check_prediction(prediction, (40, 50)) == ""
+
+
+def test_scores_of_the_detection_field_are_words():
+    photo = np.full((20, 30, 3), 90, np.uint8)
+    for name in MAPS:
+        method = _parse(name)
+        (prediction,) = method.predict(["a"], [photo])
+        assert isinstance(prediction, Prediction)
+        assert (method.name, method.unit) == (name, "score") and check_prediction(prediction, (20, 30)) == ""
+
+
+def test_reading_of_the_networks(tiny_weights, rng):
+    photo = cv2.GaussianBlur(rng.integers(0, 256, (40, 50, 3)).astype(np.uint8), (0, 0), 1.0)
+    method = parse_method("jaxblur+domain-transform", weights=tiny_weights, preset="default")
+    (prediction,) = method.predict(["a"], [photo])
+    assert isinstance(prediction, Prediction) and prediction.depth_edges is not None
+    assert method.weights and check_prediction(prediction, (40, 50)) == ""
+    single = jaxblur.Config(propagation=jaxblur.SingleScale(weighting="confidence"))
+    expected = jaxblur.estimate(photo, tiny_weights, config=single)
+    np.testing.assert_allclose(prediction.map, expected.radius, atol=1e-3)
+    np.testing.assert_array_equal(prediction.depth_edges, expected.depth_edges)
 
 
 def test_unknown_preset_is_refused(tmp_path):
